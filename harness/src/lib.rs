@@ -1,0 +1,7 @@
+//! An experiment: its matrix, the trials, what was observed, and what came of it.
+//!
+//! Data flows one way: spec → plan → trial → record → summary → report.
+
+pub mod metric;
+pub mod record;
+pub mod settings;

@@ -1,0 +1,61 @@
+//! The metrics: names, units and definitions. Sources of the definitions: QEMU's QAPI
+//! documentation of `query-migrate`, and DESIGN §6.
+
+/// A metric's name, unit and meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// Name in records, YAML and on the command line.
+    pub name: &'static str,
+    /// Unit of its values; empty for a pure number.
+    pub unit: &'static str,
+    /// What it is.
+    pub meaning: &'static str,
+    /// Whether a value measured under TCG says something about KVM.
+    pub carries_over_to_kvm: bool,
+}
+
+macro_rules! metrics {
+    ($($constant:ident, $name:literal, $unit:literal, $carries:literal, $meaning:literal;)+) => {
+        $(#[doc = $meaning] pub const $constant: &str = $name;)+
+        /// All metrics, in the order in which reports show them.
+        pub const ALL: &[Definition] = &[$(Definition {
+            name: $name, unit: $unit, meaning: $meaning, carries_over_to_kvm: $carries,
+        }),+];
+    };
+}
+
+metrics! {
+    TOTAL_TIME, "total_time", "ms", false, "from the acceptance of `migrate` until QEMU says `completed`; includes setup and downtime";
+    SETUP_TIME, "setup_time", "ms", false, "from the acceptance of `migrate` until the first round begins";
+    DOWNTIME_REPORTED, "downtime_reported", "ms", false, "the downtime that QEMU's source reports (return path on: until the target has loaded everything and started the guest)";
+    VCPU_PAUSE, "vcpu_pause", "ms", false, "from the source's STOP event to the target's RESUME event";
+    SERVICE_GAP, "service_gap", "ms", false, "the outage the witness saw: from the last heartbeat before to the first after the move, less one heartbeat interval";
+    STREAM_BYTES, "stream_bytes", "B", true, "bytes QEMU put on the migration stream (transferred size)";
+    WIRE_BYTES, "wire_bytes", "B", true, "bytes the source's migration link carried during the migration, headers included";
+    STOP_BYTES, "stop_bytes", "B", true, "bytes of memory sent while the guest was stopped";
+    NORMAL_PAGES, "normal_pages", "pages", true, "non-zero pages sent, repeats included";
+    ZERO_PAGES, "zero_pages", "pages", true, "zero pages sent (9 bytes each), repeats included";
+    AMPLIFICATION, "amplification", "", true, "stream bytes over the guest's non-zero memory";
+    ROUNDS, "rounds", "", true, "live rounds: dirty bitmap readings less the first and the one at the stop";
+    SYNC_COUNT, "sync_count", "", true, "dirty bitmap readings (`dirty-sync-count`)";
+    THROUGHPUT, "throughput", "B/s", true, "true migration speed: stream bytes over (total time − setup)";
+    NOMINAL_SPEED, "nominal_speed", "B/s", false, "nominal migration speed: guest memory over total time, as Proxmox's task log prints it";
+    EXPECTED_DOWNTIME, "expected_downtime", "ms", false, "the last downtime QEMU predicted before it stopped the guest";
+    REMAINING, "remaining_bytes", "B", true, "dirty bytes left when a migration that did not converge was cancelled";
+    TOUCH_RATE_SET, "touch_rate_set", "pages/s", true, "touch rate the workload was asked for";
+    TOUCH_RATE_BEFORE, "touch_rate_before", "pages/s", true, "touch rate achieved during the gate";
+    TOUCH_RATE_DURING, "touch_rate_during", "pages/s", false, "touch rate achieved while migrating, guest running";
+    GUEST_SLOWDOWN, "guest_slowdown", "%", false, "touch rate lost while migrating, against the gate";
+    DIRTY_RATE, "dirty_rate", "B/s", true, "distinct memory dirtied per second while migrating, from QEMU's dirty bitmap readings";
+    HEARTBEAT_JITTER, "heartbeat_jitter", "ms", false, "99.9th percentile of heartbeat spacing during the gate, less the interval";
+    PAGES_CHECKED, "pages_checked", "pages", true, "pages that verification compared with what they must hold";
+    PAGES_WRONG, "pages_wrong", "pages", true, "pages that held something else";
+    COUNTER_BEHIND, "counter_behind", "pages", true, "touches the witness had seen before the stop that the guest no longer knew of after the move";
+    VERIFY_TIME, "verify_time", "ms", false, "time the guest took to check its memory, by its own clock";
+}
+
+/// The definition of a metric by its name.
+#[must_use]
+pub fn definition(name: &str) -> Option<&'static Definition> {
+    ALL.iter().find(|definition| definition.name == name)
+}

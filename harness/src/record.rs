@@ -1,0 +1,137 @@
+//! The record of a trial: everything known of one migration, one JSON line.
+
+use crate::settings::Settings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the record's layout, the field `schema`.
+pub const SCHEMA: u32 = 1;
+
+/// Everything known of one trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// Name of the run, which is its folder's.
+    pub run: String,
+    /// Position in the plan, from 0; the trial's identity within the run.
+    pub trial: u32,
+    /// The block, from 0.
+    pub block: u32,
+    /// Identity of the cell: its varying factors, `touch_rate=5000 pages/s, …`.
+    pub cell: String,
+    /// When the trial began, UTC.
+    pub started: jiff::Timestamp,
+    /// Which node did what.
+    pub roles: Roles,
+    /// What the trial was told to do.
+    pub settings: Settings,
+    /// The driver's rules: `qemu` (or, later, `proxmox`).
+    pub policy: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, in words, for every outcome but `completed`; and the cause of a non-convergence.
+    pub reason: Option<String>,
+    /// Metrics by name; definitions in [`crate::metric`].
+    pub metrics: BTreeMap<String, Metric>,
+    /// The rounds, in order.
+    pub rounds: Vec<Round>,
+    /// How the trial spent its own time.
+    pub phases: Phases,
+    /// Load of the machine the harness runs on, one-minute average, when the trial began.
+    pub host_load: f64,
+}
+
+/// The roles of the three nodes, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roles {
+    /// Where the guest starts.
+    pub source: String,
+    /// Where it is migrated to.
+    pub target: String,
+    /// Where the observer runs.
+    pub witness: String,
+}
+
+/// How a trial ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Migrated, and every page verified.
+    Completed,
+    /// Still dirtying faster than sending at `max_time`; cancelled by the harness, guest verified.
+    NotConverged,
+    /// Something died or refused; the reason has its own words.
+    Failed,
+    /// Cancelled by somebody else.
+    Cancelled,
+    /// The guest is dead or its memory is not what it must be.
+    Corrupt,
+    /// The gate did not open: the workload did not do what was asked, so nothing was measured.
+    Invalid,
+}
+
+/// A named, defined, united number, or the reason why it is not there. Never a stand-in zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Metric {
+    /// Measured.
+    Measured(Measured),
+    /// Not there, and why.
+    Unavailable(String),
+}
+
+/// A measured value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// In the unit that [`crate::metric`] defines for this name.
+    pub value: f64,
+    /// Unit, repeated so that a record can be read alone.
+    pub unit: String,
+    /// Where the number comes from: `query-migrate`, `qmp events`, `observer`, …
+    pub source: String,
+    /// Smallest difference this source can show, same unit.
+    pub resolution: f64,
+    /// The interval in which the true value lies, where the source gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+}
+
+/// One pre-copy round: from one reading of the dirty bitmap to the next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// From 1; the pass number of QEMU's `MIGRATION_PASS` event.
+    pub number: u32,
+    /// Seconds from the acceptance of `migrate` to the beginning of the round.
+    pub start_s: f64,
+    /// Seconds until the next round or the end.
+    pub duration_s: f64,
+    /// Bytes put on the stream in this round, from the samples around it; `None` when no sample
+    /// lies near enough.
+    pub bytes: Option<u64>,
+    /// Dirty bytes left when the round began, as QEMU knew them then.
+    pub remaining_bytes: Option<u64>,
+    /// Whether this is the last, sent while the guest is stopped.
+    pub stopped: bool,
+}
+
+/// The trial's own time split, in seconds of the harness's monotonic clock. Their sum is `wall_s`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Starting both QEMUs and the observer, until the guest's first heartbeat.
+    pub start_s: f64,
+    /// Until the guest has filled its memory.
+    pub fill_s: f64,
+    /// Until the gate is open.
+    pub gate_s: f64,
+    /// Until the migration has ended and the guest beats again.
+    pub migrate_s: f64,
+    /// Until the guest is verified.
+    pub verify_s: f64,
+    /// Until all processes of the trial are gone.
+    pub tear_down_s: f64,
+    /// The whole trial.
+    pub wall_s: f64,
+    /// `wall − total time − gate − verify`: what the harness itself adds.
+    pub overhead_s: f64,
+}

@@ -1,0 +1,55 @@
+//! The factors of an experiment, resolved for one cell.
+
+use lab::units::{BitRate, ByteRate, Bytes, Millis, PageRate};
+use serde::{Deserialize, Serialize};
+
+/// Everything that a trial is told to do. One field per factor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The guest's memory.
+    pub memory: Bytes,
+    /// The part of it that the workload touches.
+    pub working_set: Bytes,
+    /// The part of it that is filled before the migration, working set included. The rest is
+    /// zero pages, which cost 9 bytes each on the stream.
+    pub filled: Bytes,
+    /// Pages touched per second.
+    pub touch_rate: PageRate,
+    /// Order of the touches.
+    pub pattern: Pattern,
+    /// What the pages hold.
+    pub content: Content,
+    /// Rate of the migration network's links (`tc`); `None` leaves them as the lab made them.
+    pub link_rate: Option<BitRate>,
+    /// The hypervisor's own cap, which does not bind the stop phase; `None` leaves its default.
+    pub bandwidth_limit: Option<ByteRate>,
+    /// The downtime that the hypervisor aims at.
+    pub downtime_limit: Millis,
+}
+
+/// Order in which the workload touches its working set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// Touches nothing.
+    Idle,
+    /// Around and around.
+    Sequential,
+    /// Uniformly random.
+    Random,
+    /// Nine touches of ten in the first tenth of the set.
+    Hotspot,
+}
+
+/// What the guest's pages hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Pseudo-random words.
+    Random,
+    /// One such word in each 512 bytes.
+    Sparse,
+    /// Zeros.
+    Zero,
+}

@@ -1,0 +1,3 @@
+//! A lab: its nodes and networks, how they come to be, and what runs and migrates guests on them.
+
+pub mod units;

@@ -1,0 +1,215 @@
+//! Quantities with their units in the type, and their spelling in YAML, tables and records.
+//!
+//! Every quantity is written as a number and a unit (`256 MiB`, `1 Gbit/s`, `300 ms`); a bare
+//! number is refused, because nobody can tell what it counts.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{fmt, str::FromStr, time::Duration};
+
+/// Bytes of memory or of a stream. Written in KiB, MiB or GiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub u64);
+
+/// Bits per second on a wire (`tc`). Written in kbit/s, Mbit/s or Gbit/s (powers of 1000).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BitRate(pub u64);
+
+/// Bytes per second of a cap inside the hypervisor. Written in KiB/s, MiB/s or GiB/s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ByteRate(pub u64);
+
+/// Pages touched per second. Written in `pages/s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PageRate(pub u32);
+
+/// A length of time, to the millisecond. Written in ms, s, min or h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// As the standard library's type.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+}
+
+impl Bytes {
+    /// Whole pages of 4 KiB in this many bytes.
+    #[must_use]
+    pub const fn pages(self) -> u64 {
+        self.0 / 4096
+    }
+}
+
+/// Why a text is not the quantity that was expected: what was expected, and an example.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}, such as `{example}`, got `{got}`")]
+pub struct QuantityError {
+    expected: &'static str,
+    example: &'static str,
+    got: String,
+}
+
+/// One unit of a quantity: its spelling and how many base units it is.
+type Unit = (&'static str, u64);
+
+struct Spelling {
+    expected: &'static str,
+    example: &'static str,
+    /// Largest first; the first that divides the value is the one it is written in.
+    units: &'static [Unit],
+}
+
+const BYTES: Spelling = Spelling {
+    expected: "a size in KiB, MiB or GiB",
+    example: "256 MiB",
+    units: &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)],
+};
+const BIT_RATE: Spelling = Spelling {
+    expected: "a link rate in kbit/s, Mbit/s or Gbit/s",
+    example: "1 Gbit/s",
+    units: &[("Gbit/s", 1_000_000_000), ("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("bit/s", 1)],
+};
+const BYTE_RATE: Spelling = Spelling {
+    expected: "a rate in KiB/s, MiB/s or GiB/s",
+    example: "32 MiB/s",
+    units: &[("GiB/s", 1 << 30), ("MiB/s", 1 << 20), ("KiB/s", 1 << 10), ("B/s", 1)],
+};
+const PAGE_RATE: Spelling = Spelling {
+    expected: "a touch rate in pages/s",
+    example: "5000 pages/s",
+    units: &[("pages/s", 1)],
+};
+const MILLIS: Spelling = Spelling {
+    expected: "a length of time in ms, s, min or h",
+    example: "300 ms",
+    units: &[("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)],
+};
+
+impl Spelling {
+    fn parse(&self, text: &str) -> Result<u64, QuantityError> {
+        self.try_parse(text).ok_or_else(|| QuantityError {
+            expected: self.expected,
+            example: self.example,
+            got: text.to_owned(),
+        })
+    }
+
+    fn try_parse(&self, text: &str) -> Option<u64> {
+        let text = text.trim();
+        let number_end = text
+            .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(number_end);
+        let unit = unit.trim();
+        let factor = self.units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1;
+        decimal_times(&number.replace('_', ""), factor)
+    }
+
+    fn write(&self, value: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let smallest = self.units.last().copied().unwrap_or(("", 1));
+        let (name, factor) = if value == 0 {
+            // "0 MiB" reads better than "0 GiB"; the smallest common unit is never wrong.
+            smallest
+        } else {
+            self.units
+                .iter()
+                .find(|(_, factor)| value.is_multiple_of(*factor))
+                .copied()
+                .unwrap_or(smallest)
+        };
+        f.pad(&format!("{} {name}", value / factor))
+    }
+}
+
+/// `number × factor`, exact: `1.5` of 1024 is 1536; what is not a whole result is refused.
+fn decimal_times(number: &str, factor: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() || (number.contains('.') && fraction.is_empty()) || fraction.len() > 9 {
+        return None;
+    }
+    let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
+    let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
+    let scaled = digits.checked_mul(u128::from(factor))?;
+    if !scaled.is_multiple_of(scale) {
+        return None;
+    }
+    u64::try_from(scaled / scale).ok()
+}
+
+macro_rules! quantity {
+    ($type:ident($inner:ty), $spelling:ident) => {
+        impl FromStr for $type {
+            type Err = QuantityError;
+            fn from_str(text: &str) -> Result<Self, QuantityError> {
+                let value = $spelling.parse(text)?;
+                <$inner>::try_from(value).map(Self).map_err(|_| QuantityError {
+                    expected: $spelling.expected,
+                    example: $spelling.example,
+                    got: text.to_owned(),
+                })
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $spelling.write(u64::from(self.0), f)
+            }
+        }
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl serde::de::Visitor<'_> for Visitor {
+                    type Value = $type;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        write!(f, "{}, such as `{}`", $spelling.expected, $spelling.example)
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Visitor)
+            }
+        }
+    };
+}
+
+quantity!(Bytes(u64), BYTES);
+quantity!(BitRate(u64), BIT_RATE);
+quantity!(ByteRate(u64), BYTE_RATE);
+quantity!(PageRate(u32), PAGE_RATE);
+quantity!(Millis(u64), MILLIS);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_read_and_written() {
+        assert_eq!("256 MiB".parse(), Ok(Bytes(256 << 20)));
+        assert_eq!("1.5GiB".parse(), Ok(Bytes(1536 << 20)));
+        assert_eq!(Bytes(1536 << 20).to_string(), "1536 MiB");
+        assert_eq!("1 Gbit/s".parse(), Ok(BitRate(1_000_000_000)));
+        assert_eq!("5_000 pages/s".parse(), Ok(PageRate(5000)));
+        assert_eq!(Millis(300).to_string(), "300 ms");
+        assert_eq!(Millis(90_000).to_string(), "90 s");
+    }
+
+    #[test]
+    fn what_is_not_a_quantity_is_refused_with_an_example() {
+        for text in
+            ["256", "MiB", "1.MiB", "-1 MiB", "0.0001 KiB", "1 Gbit/s", "99999999999999 GiB"]
+        {
+            let error = text.parse::<Bytes>().expect_err(text);
+            assert_eq!(
+                error.to_string(),
+                format!("expected a size in KiB, MiB or GiB, such as `256 MiB`, got `{text}`")
+            );
+        }
+    }
+}

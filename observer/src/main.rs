@@ -1,0 +1,2 @@
+//! observer
+fn main() {}
