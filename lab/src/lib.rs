@@ -1,3 +1,8 @@
 //! A lab: its nodes and networks, how they come to be, and what runs and migrates guests on them.
 
+pub mod journal;
+pub mod node;
+pub mod provider;
+pub mod spec;
+pub mod state;
 pub mod units;

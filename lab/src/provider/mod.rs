@@ -1,0 +1,3 @@
+//! Providers: what makes nodes exist. A provider knows nothing of hypervisors.
+
+pub mod netns;

@@ -1,0 +1,18 @@
+//! The provider `netns`: the nodes are network namespaces of this machine.
+//!
+//! One supervisor process, alone in its own (user,) mount, network and PID namespaces, holds the
+//! node namespaces and the bridges between them, and starts every process of the lab. It is
+//! process 1 of its PID namespace: when it ends, however it ends, the kernel ends every process
+//! in there and takes away every namespace, bridge, link and tap device with them.
+
+mod client;
+mod namespaces;
+mod network;
+mod protocol;
+mod supervisor;
+mod up;
+
+pub use client::Supervisor;
+pub use network::shape;
+pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
+pub use up::{Lifetime, RunningLab, down, find, up};

@@ -1,0 +1,260 @@
+//! Brings a lab of namespaces up, finds one that is up, and takes one down.
+//!
+//! A lab is taken down by ending its supervisor, which is found by the folder in its arguments;
+//! the kernel does the rest. Only then is its folder removed. A folder without a supervisor is
+//! what a killed command left behind, and the next command removes it.
+
+use super::{
+    client::Supervisor,
+    network,
+    supervisor::{HOLD_ARGUMENT, SOCKET_FILE, SPEC_FILE, SUPERVISE_ARGUMENT},
+};
+use crate::{
+    journal::{self, Resource},
+    node::{Node, Shell},
+    spec::LabSpec,
+    state,
+};
+use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
+use std::{
+    fs,
+    io::{BufRead, BufReader, PipeWriter},
+    os::fd::OwnedFd,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long a lab may take to come up or go down before that is an error.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long a lab lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// No longer than the process that brought it up.
+    Ephemeral,
+    /// Until it is taken down.
+    Persistent,
+}
+
+/// A lab that is up.
+#[derive(Debug)]
+pub struct RunningLab {
+    /// What it was made from.
+    pub spec: LabSpec,
+    /// Its state folder.
+    pub folder: Utf8PathBuf,
+    /// Its nodes, in the order of the lab file.
+    pub nodes: Vec<Node>,
+    /// The supervisor of an ephemeral lab ends when this is closed.
+    lifeline: Option<PipeWriter>,
+}
+
+impl RunningLab {
+    fn new(spec: LabSpec, folder: Utf8PathBuf, lifeline: Option<PipeWriter>) -> Self {
+        let supervisor = Supervisor::at(folder.join(SOCKET_FILE));
+        let nodes = spec.nodes.iter().enumerate().map(|(index, name)| Node {
+            name: name.clone(),
+            guest_address: spec.networks.guest.node_address(index),
+            migration_address: spec.networks.migration.node_address(index),
+            guest_device: network::GUEST_UPLINK.to_owned(),
+            migration_device: network::MIGRATION_UPLINK.to_owned(),
+            tap: network::GUEST_TAP.to_owned(),
+            shell: Shell::Namespace(supervisor.clone()),
+        });
+        Self { nodes: nodes.collect(), spec, folder, lifeline }
+    }
+
+    /// Whether it ends with this process.
+    #[must_use]
+    pub const fn is_ephemeral(&self) -> bool {
+        self.lifeline.is_some()
+    }
+}
+
+impl Drop for RunningLab {
+    fn drop(&mut self) {
+        if self.lifeline.take().is_some() {
+            // A failure leaves a folder that the next command removes.
+            let _left_for_the_next_command = take_down(&self.folder);
+        }
+    }
+}
+
+/// Brings a lab up.
+///
+/// # Errors
+/// When a lab of this name is up already, or something cannot be made; then nothing is left.
+pub fn up(spec: LabSpec, lifetime: Lifetime) -> Result<RunningLab> {
+    let root = state::root()?;
+    let _alone = state::lock(&root.join("labs.lock"))?;
+    sweep(&root)?;
+    let name = match lifetime {
+        Lifetime::Persistent => spec.name.clone(),
+        Lifetime::Ephemeral => format!("{}.{}", spec.name, std::process::id()),
+    };
+    let folder = root.join(name);
+    if folder.exists() {
+        bail!(
+            "the lab `{}` is up already\n\nhint: `cargo xtask lab-down` takes it down",
+            spec.name
+        );
+    }
+    fs::create_dir(&folder).with_context(|| format!("failed to make {folder}"))?;
+    match start(&spec, &folder, lifetime) {
+        Ok(lifeline) => Ok(RunningLab::new(spec, folder, lifeline)),
+        Err(error) => {
+            take_down(&folder).context("failed to clean up after a lab that did not come up")?;
+            Err(error)
+        }
+    }
+}
+
+/// Finds the lab of this name that `lab-up` brought up; `None` when there is none.
+///
+/// # Errors
+/// When its folder cannot be read.
+pub fn find(name: &str) -> Result<Option<RunningLab>> {
+    let root = state::root()?;
+    let _alone = state::lock(&root.join("labs.lock"))?;
+    sweep(&root)?;
+    let folder = root.join(name);
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let path = folder.join(SPEC_FILE);
+    let text = fs::read(&path).with_context(|| format!("failed to read {path}"))?;
+    let spec =
+        serde_json::from_slice(&text).with_context(|| format!("failed to understand {path}"))?;
+    Ok(Some(RunningLab::new(spec, folder, None)))
+}
+
+/// Takes down the lab of this name that `lab-up` brought up, and every leftover of killed
+/// commands. Gives whether there was such a lab.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn down(name: &str) -> Result<bool> {
+    let root = state::root()?;
+    let _alone = state::lock(&root.join("labs.lock"))?;
+    sweep(&root)?;
+    let folder = root.join(name);
+    let was_up = folder.exists();
+    if was_up {
+        take_down(&folder)?;
+    }
+    Ok(was_up)
+}
+
+/// Writes the journal, starts the supervisor and waits until it is ready.
+fn start(spec: &LabSpec, folder: &Utf8Path, lifetime: Lifetime) -> Result<Option<PipeWriter>> {
+    journal::will_make(folder, &Resource::Folder(folder.to_owned()))?;
+    fs::write(folder.join(SPEC_FILE), serde_json::to_vec_pretty(spec)?)?;
+    journal::will_make(folder, &Resource::Supervisor { folder: folder.to_owned() })?;
+    let (stdin, lifeline) = match lifetime {
+        Lifetime::Ephemeral => {
+            let (reader, writer) = std::io::pipe()?;
+            (Stdio::from(reader), Some(writer))
+        }
+        Lifetime::Persistent => (Stdio::null(), None),
+    };
+    let (reader, stdout) = std::io::pipe()?;
+    let log = fs::File::create(folder.join("supervisor.log"))?;
+    let program = std::env::current_exe().context("failed to find this program's own file")?;
+    let lifetime = if lifeline.is_some() { "ephemeral" } else { "persistent" };
+    #[expect(clippy::disallowed_methods, reason = "the supervisor, which starts everything else")]
+    let mut holder = Command::new(program)
+        .args([HOLD_ARGUMENT, folder.as_str(), lifetime])
+        .stdin(stdin)
+        .stdout(stdout)
+        .stderr(log)
+        .spawn()
+        .context("failed to start the lab's supervisor")?;
+    // The pipe ends with the supervisor, so this cannot wait for one that has died.
+    let ready = BufReader::new(reader).lines().map_while(Result::ok).any(|line| line == "ready");
+    holder.wait().context("failed to wait for the lab's holder")?;
+    if !ready {
+        let words = fs::read_to_string(folder.join("supervisor.log")).unwrap_or_default();
+        let words = words.trim();
+        bail!("{}", words.strip_prefix("Error: ").unwrap_or(words));
+    }
+    Ok(lifeline)
+}
+
+/// Ends what the journal of this folder names, then removes the folder.
+fn take_down(folder: &Utf8Path) -> Result<()> {
+    for resource in journal::read(folder)?.iter().rev() {
+        match resource {
+            Resource::Supervisor { folder } => end_supervisor(folder)?,
+            Resource::Folder(folder) => {
+                fs::remove_dir_all(folder).with_context(|| format!("failed to remove {folder}"))?
+            }
+        }
+    }
+    // A folder made just before its first line was written.
+    if folder.exists() {
+        fs::remove_dir(folder).with_context(|| format!("failed to remove {folder}"))?;
+    }
+    Ok(())
+}
+
+/// Removes the folders of labs whose supervisor is gone. The caller holds the lock, so no lab is
+/// just coming up.
+fn sweep(root: &Utf8Path) -> Result<()> {
+    for entry in root.read_dir_utf8().with_context(|| format!("failed to read {root}"))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && supervisors(entry.path())?.is_empty() {
+            take_down(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The processes that hold the lab of this folder, as open handles that cannot come to mean
+/// another process.
+fn supervisors(folder: &Utf8Path) -> Result<Vec<OwnedFd>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("failed to read /proc")? {
+        let entry = entry?;
+        let Some(pid) =
+            entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+        else {
+            continue;
+        };
+        // Opened first: what is read afterwards is of this process or of none.
+        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        let Ok(arguments) = fs::read(entry.path().join("cmdline")) else { continue };
+        let mut arguments = arguments.split(|byte| *byte == 0).skip(1);
+        let role = arguments.next().unwrap_or_default();
+        let holds = role == HOLD_ARGUMENT.as_bytes() || role == SUPERVISE_ARGUMENT.as_bytes();
+        if holds && arguments.next() == Some(folder.as_str().as_bytes()) {
+            found.push(handle);
+        }
+    }
+    Ok(found)
+}
+
+fn end_supervisor(folder: &Utf8Path) -> Result<()> {
+    let begin = Instant::now();
+    loop {
+        // Again until there is none: a holder may be about to start its supervisor.
+        let processes = supervisors(folder)?;
+        if processes.is_empty() {
+            return Ok(());
+        }
+        for process in &processes {
+            let _gone_already = pidfd_send_signal(process, Signal::KILL);
+        }
+        for process in &processes {
+            let left = DEADLINE
+                .checked_sub(begin.elapsed())
+                .context("the lab's supervisor does not end")?;
+            let timeout = Timespec::try_from(left)?;
+            poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&timeout))?;
+        }
+    }
+}
