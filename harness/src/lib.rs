@@ -5,3 +5,4 @@
 pub mod metric;
 pub mod record;
 pub mod settings;
+pub mod trial;

@@ -5,7 +5,8 @@ pub fn monotonic_ns() -> u64 {
     read(libc::CLOCK_MONOTONIC)
 }
 
-/// Now, by `CLOCK_REALTIME`: only to convert the kernel's arrival stamps, which use it.
+/// Now, by `CLOCK_REALTIME`: to convert the kernel's arrival stamps, and to find
+/// events that others stamped by their wall clock.
 pub fn realtime_ns() -> u64 {
     read(libc::CLOCK_REALTIME)
 }

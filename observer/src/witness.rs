@@ -2,7 +2,7 @@
 //!
 //! Lines in: `request TIMEOUT_MS ADDRESS HEX` sends the datagram until its answer comes.
 //! Lines out:
-//! - `ready`
+//! - `ready MONOTONIC_NS WALL_NS`: both clocks of this node at the same moment
 //! - `beat NS ADDRESS SEQUENCE GUEST_NS STATE PAGES_WRITTEN PAGES_DROPPED` for every heartbeat,
 //!   in the order of arrival; NS by this node's monotonic clock
 //! - `reply NS HEX`, or `timeout`, for the request
@@ -55,7 +55,7 @@ pub fn run(address: &str) -> Result<(), Box<dyn Error>> {
         oldest_line_ns: None,
         last_state: None,
     };
-    witness.line("ready");
+    witness.line(&format!("ready {} {}", clock::monotonic_ns(), clock::realtime_ns()));
     witness.flush()?;
     let mut stdin = io::stdin().lock();
     let mut commands = Vec::new();

@@ -85,11 +85,12 @@ impl Drop for RunningLab {
     }
 }
 
-/// Brings a lab up.
+/// Brings a lab up. `program` is one that calls [`super::hold`] and [`super::supervise`] when its
+/// first argument asks for it, as `xtask` does.
 ///
 /// # Errors
 /// When a lab of this name is up already, or something cannot be made; then nothing is left.
-pub fn up(spec: LabSpec, lifetime: Lifetime) -> Result<RunningLab> {
+pub fn up(spec: LabSpec, lifetime: Lifetime, program: &Utf8Path) -> Result<RunningLab> {
     let root = state::root()?;
     let _alone = state::lock(&root.join("labs.lock"))?;
     sweep(&root)?;
@@ -105,7 +106,7 @@ pub fn up(spec: LabSpec, lifetime: Lifetime) -> Result<RunningLab> {
         );
     }
     fs::create_dir(&folder).with_context(|| format!("failed to make {folder}"))?;
-    match start(&spec, &folder, lifetime) {
+    match start(&spec, &folder, lifetime, program) {
         Ok(lifeline) => Ok(RunningLab::new(spec, folder, lifeline)),
         Err(error) => {
             take_down(&folder).context("failed to clean up after a lab that did not come up")?;
@@ -151,7 +152,12 @@ pub fn down(name: &str) -> Result<bool> {
 }
 
 /// Writes the journal, starts the supervisor and waits until it is ready.
-fn start(spec: &LabSpec, folder: &Utf8Path, lifetime: Lifetime) -> Result<Option<PipeWriter>> {
+fn start(
+    spec: &LabSpec,
+    folder: &Utf8Path,
+    lifetime: Lifetime,
+    program: &Utf8Path,
+) -> Result<Option<PipeWriter>> {
     journal::will_make(folder, &Resource::Folder(folder.to_owned()))?;
     fs::write(folder.join(SPEC_FILE), serde_json::to_vec_pretty(spec)?)?;
     journal::will_make(folder, &Resource::Supervisor { folder: folder.to_owned() })?;
@@ -164,7 +170,6 @@ fn start(spec: &LabSpec, folder: &Utf8Path, lifetime: Lifetime) -> Result<Option
     };
     let (reader, stdout) = std::io::pipe()?;
     let log = fs::File::create(folder.join("supervisor.log"))?;
-    let program = std::env::current_exe().context("failed to find this program's own file")?;
     let lifetime = if lifeline.is_some() { "ephemeral" } else { "persistent" };
     #[expect(clippy::disallowed_methods, reason = "the supervisor, which starts everything else")]
     let mut holder = Command::new(program)
@@ -191,7 +196,7 @@ fn take_down(folder: &Utf8Path) -> Result<()> {
         match resource {
             Resource::Supervisor { folder } => end_supervisor(folder)?,
             Resource::Folder(folder) => {
-                fs::remove_dir_all(folder).with_context(|| format!("failed to remove {folder}"))?
+                fs::remove_dir_all(folder).with_context(|| format!("failed to remove {folder}"))?;
             }
         }
     }

@@ -1,0 +1,3 @@
+//! One trial.
+pub mod gate;
+pub mod witness;

@@ -1,0 +1,89 @@
+//! QEMU's command line for a guest.
+
+use crate::units::Bytes;
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+/// What executes the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accelerator {
+    /// The kernel and the processor.
+    Kvm,
+    /// QEMU's own translator.
+    Tcg,
+}
+
+impl Accelerator {
+    /// QEMU's name for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        }
+    }
+}
+
+/// A guest to be started, or to be received.
+#[derive(Clone, Debug)]
+pub struct VmSpec {
+    /// The QEMU program.
+    pub binary: Utf8PathBuf,
+    /// What executes it.
+    pub accelerator: Accelerator,
+    /// The guest's memory.
+    pub memory: Bytes,
+    /// The guest's image.
+    pub kernel: Utf8PathBuf,
+    /// The guest's address, which its MAC carries.
+    pub address: Ipv4Addr,
+    /// The node's tap device for it.
+    pub tap: String,
+    /// Whether it waits for a migration instead of booting.
+    pub incoming: bool,
+    /// File that holds the guest's memory, for those who must reach it from outside; otherwise
+    /// the memory is QEMU's own.
+    pub memory_file: Option<Utf8PathBuf>,
+}
+
+impl VmSpec {
+    /// The command line.
+    #[must_use]
+    pub fn argv(&self) -> Vec<String> {
+        let mac =
+            wire::mac_of_ipv4(self.address.octets()).map(|byte| format!("{byte:02x}")).join(":");
+        let memory = self.memory.0;
+        let mut argv = vec![self.binary.to_string()];
+        let mut option = |name: &str, value: &str| argv.extend([name.to_owned(), value.to_owned()]);
+        match &self.memory_file {
+            None => option("-machine", "pc,usb=off"),
+            Some(file) => {
+                option("-machine", "pc,usb=off,memory-backend=ram");
+                option(
+                    "-object",
+                    &format!("memory-backend-file,id=ram,size={memory},mem-path={file},share=on"),
+                );
+            }
+        }
+        option("-accel", self.accelerator.name());
+        option("-m", &format!("{memory}B"));
+        option("-kernel", self.kernel.as_str());
+        option("-netdev", &format!("tap,id=lan,ifname={},script=no,downscript=no", self.tap));
+        option(
+            "-device",
+            &format!("virtio-net-pci,netdev=lan,mac={mac},romfile=,disable-legacy=on"),
+        );
+        option("-serial", "file:/dev/stderr");
+        option("-device", "isa-debug-exit,iobase=0xf4,iosize=4");
+        option("-chardev", "stdio,id=monitor,signal=off");
+        option("-mon", "chardev=monitor,mode=control");
+        option("-display", "none");
+        if self.incoming {
+            option("-incoming", "defer");
+        }
+        argv.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(str::to_owned));
+        argv
+    }
+}

@@ -1,0 +1,13 @@
+//! The hypervisor `qemu`: plain QEMU processes, driven over QMP on their own stdin and stdout.
+//!
+//! A pipe needs no socket file, no waiting until it is there and no tear-down, and it works in a
+//! namespace as it does through SSH.
+
+mod arguments;
+pub mod migration;
+mod qmp;
+mod vm;
+
+pub use arguments::{Accelerator, VmSpec};
+pub use qmp::{Event, Qmp, QmpError};
+pub use vm::Vm;
