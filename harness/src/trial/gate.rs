@@ -192,8 +192,7 @@ mod tests {
         );
         let mut rough = beats(1500, 5.0);
         for beat in &mut rough {
-            beat.observer_ns +=
-                if beat.sequence % 50 == 0 { 0 } else { 0 } + (beat.sequence / 50) * 8_000_000;
+            beat.observer_ns += (beat.sequence / 50) * 8_000_000;
         }
         assert!(matches!(judge(&rough, 5000, INTERVAL), Verdict::Closed(_)));
     }
