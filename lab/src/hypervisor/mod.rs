@@ -1,0 +1,3 @@
+//! What runs and migrates guests on a lab's nodes.
+
+pub mod qemu;

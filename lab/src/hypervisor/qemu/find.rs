@@ -1,0 +1,1 @@
+//! Finding a QEMU on this machine.

@@ -1,0 +1,3 @@
+//! Plain QEMU, driven over QMP.
+
+pub mod find;
