@@ -3,6 +3,7 @@
 pub mod hypervisor;
 pub mod journal;
 pub mod node;
+pub mod process;
 pub mod provider;
 pub mod spec;
 pub mod state;

@@ -4,6 +4,7 @@
 //! namespace as it does through SSH.
 
 mod arguments;
+pub mod find;
 pub mod migration;
 mod qmp;
 mod vm;

@@ -1,0 +1,331 @@
+//! The command line.
+
+use crate::{color::ColorChoice, exit};
+use camino::Utf8PathBuf;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::{ffi::OsString, process::ExitCode, str::FromStr};
+
+/// What does live migration cost, and did it get worse?
+///
+/// Brings up a lab of three nodes, runs a matrix of pre-copy live migrations of QEMU guests on
+/// it, verifies every guest, and reports what each move cost.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    after_help = format!("\
+Examples:
+  cargo xtask experiment --install   install what is missing, then run experiments/quick.yaml
+  cargo xtask setup                  what this machine lacks, and how to get it
+  cargo xtask report                 the report of the newest run
+
+{}", exit::help())
+)]
+pub struct Cli {
+    /// When to colour the output; auto also heeds NO_COLOR and CLICOLOR
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Global options",
+        display_order = 1000
+    )]
+    pub color: ColorChoice,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what this machine lacks; install it with --install
+    #[command(after_help = SETUP_EXAMPLES)]
+    Setup(SetupArgs),
+    /// Bring a lab up and leave it up
+    #[command(
+        after_help = "Examples:\n  cargo xtask lab-up\n  cargo xtask lab-up --lab labs/local.yaml"
+    )]
+    LabUp(LabArgs),
+    /// Take a lab down, with everything in it
+    #[command(
+        after_help = "Examples:\n  cargo xtask lab-down\n  cargo xtask lab-down --lab labs/local.yaml"
+    )]
+    LabDown(LabArgs),
+    /// Show a lab's nodes, networks and guests
+    #[command(
+        after_help = "Examples:\n  cargo xtask lab-status\n  cargo xtask lab-status --json | jq ."
+    )]
+    LabStatus(LabStatusArgs),
+    /// Run a command on a node of a lab that is up
+    #[command(
+        after_help = "Examples:\n  cargo xtask lab-exec node1 -- ip -brief address\n  cargo xtask lab-exec node2 -- tc -s qdisc"
+    )]
+    LabExec(LabExecArgs),
+    /// Run an experiment: lab up, every trial, table, report, lab down
+    #[command(after_help = EXPERIMENT_EXAMPLES)]
+    Experiment(ExperimentArgs),
+    /// Print the report of a run
+    #[command(after_help = "Examples:\n  cargo xtask report\n  cargo xtask report runs/RUN --json")]
+    Report(ReportArgs),
+    /// List the runs
+    #[command(after_help = "Examples:\n  cargo xtask runs\n  cargo xtask runs --json | jq .")]
+    Runs(RunsArgs),
+    /// Measure this project's own figures against their bars
+    #[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench lab-up --json")]
+    Bench(BenchArgs),
+    /// Run every check there is
+    #[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --install")]
+    Ci(CiArgs),
+}
+
+const SETUP_EXAMPLES: &str = "\
+Examples:
+  cargo xtask setup                  a table: what is there, what is not, how to get it
+  cargo xtask setup --install        get it, showing every command before it runs
+  cargo xtask setup --json | jq .    the same for a script
+
+It ends with 5 when something that is needed is still missing.";
+
+const EXPERIMENT_EXAMPLES: &str = "\
+Examples:
+  cargo xtask experiment                                  experiments/quick.yaml on labs/local.yaml
+  cargo xtask experiment --install                        the same, on a fresh machine
+  cargo xtask experiment experiments/precopy.yaml --plan  order, number of trials, time
+  cargo xtask experiment --resume runs/RUN                exactly the trials that are missing
+  cargo xtask experiment --shard 1/3                      every third trial";
+
+/// Arguments of `setup`.
+#[derive(Debug, Args)]
+pub struct SetupArgs {
+    /// Install what is missing (Debian and Ubuntu)
+    #[arg(long)]
+    pub install: bool,
+    /// Allow that an older QEMU which libvirt uses on this host is replaced
+    #[arg(long)]
+    pub replace_qemu: bool,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which lab.
+#[derive(Debug, Args)]
+pub struct LabArgs {
+    /// The lab's file
+    #[arg(long, value_name = "FILE", default_value = "labs/local.yaml")]
+    pub lab: Utf8PathBuf,
+}
+
+/// Arguments of `lab-status`.
+#[derive(Debug, Args)]
+pub struct LabStatusArgs {
+    /// Which lab.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `lab-exec`.
+#[derive(Debug, Args)]
+pub struct LabExecArgs {
+    /// The node's name
+    pub node: String,
+    /// Which lab.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// Arguments of `experiment`.
+#[derive(Debug, Args)]
+pub struct ExperimentArgs {
+    /// The experiment's file [default: experiments/quick.yaml]
+    #[arg(value_name = "FILE", conflicts_with = "resume")]
+    pub file: Option<Utf8PathBuf>,
+    /// The lab's file [default: labs/local.yaml]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub lab: Option<Utf8PathBuf>,
+    /// Install what is missing first
+    #[arg(long)]
+    pub install: bool,
+    /// Print order, number of trials and estimated time; run nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Run the missing trials of this run, in their planned order
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<Utf8PathBuf>,
+    /// Only the cells that this holds for, such as `memory=256MiB`
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+    /// Only every Nth trial, beginning with the Ith
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Put the run's folder into this one [default: runs]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<Utf8PathBuf>,
+    /// Leave the lab up afterwards
+    #[arg(long)]
+    pub keep_lab: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run's folder [default: the newest]
+    #[arg(value_name = "RUN")]
+    pub run: Option<Utf8PathBuf>,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The figure to measure [default: all]
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `ci`.
+#[derive(Debug, Args)]
+pub struct CiArgs {
+    /// Install what is missing first
+    #[arg(long)]
+    pub install: bool,
+}
+
+/// One share of a run that is spread over several machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which share, from 1.
+    pub index: u32,
+    /// How many shares.
+    pub count: u32,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/');
+        let parts = parts.and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match parts {
+            Some((index, count)) if 1 <= index && index <= count => Ok(Self { index, count }),
+            Some(_) => Err("the first number must be from 1 to the second".to_owned()),
+            None => Err("expected two numbers, such as `1/3`".to_owned()),
+        }
+    }
+}
+
+/// Reads the command line; on `--help` or an error shows it and answers the exit code.
+pub fn parse() -> Result<Cli, ExitCode> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // Help and usage errors are written by clap before there is a `Cli` to ask.
+    let color = match color_in(&args) {
+        ColorChoice::Auto => clap::ColorChoice::Auto,
+        ColorChoice::Always => clap::ColorChoice::Always,
+        ColorChoice::Never => clap::ColorChoice::Never,
+    };
+    let matches = Cli::command().color(color).try_get_matches_from(args);
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        // With nobody to read it, there is nothing better to do than to end.
+        drop(error.print());
+        let code = if error.use_stderr() { exit::Exit::InvalidInput } else { exit::Exit::Ok };
+        code.into()
+    })
+}
+
+fn color_in(args: &[OsString]) -> ColorChoice {
+    let value = |(at, arg): (usize, &OsString)| {
+        let arg = arg.to_str()?;
+        let word = match arg.strip_prefix("--color") {
+            Some("") => args.get(at + 1)?.to_str()?,
+            Some(rest) => rest.strip_prefix('=')?,
+            None => return None,
+        };
+        <ColorChoice as clap::ValueEnum>::from_str(word, true).ok()
+    };
+    let ours = args.iter().enumerate().skip(1).take_while(|(_, arg)| *arg != "--");
+    ours.filter_map(value).last().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.clone().render_long_help().to_string();
+            let example = format!("cargo xtask {}", command.get_name());
+            assert!(help.contains("Examples:") && help.contains(&example), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_node_command_comes_after_two_dashes() {
+        let cli = parsed("x lab-exec node1 --lab l.yaml -- ip -j link --color").expect("valid");
+        let Command::LabExec(args) = cli.command else { panic!("{cli:?}") };
+        assert_eq!((args.node.as_str(), args.lab.lab.as_str()), ("node1", "l.yaml"));
+        assert_eq!(args.command, ["ip", "-j", "link", "--color"]);
+        assert!(parsed("x lab-exec node1 ip").is_err());
+        assert!(parsed("x lab-exec node1").is_err());
+    }
+
+    #[test]
+    fn a_resumed_run_brings_its_own_experiment() {
+        assert!(parsed("x experiment --resume runs/1").is_ok());
+        assert!(parsed("x experiment a.yaml --resume runs/1").is_err());
+        assert!(parsed("x experiment --resume runs/1 --lab l.yaml").is_err());
+    }
+
+    #[test]
+    fn shards() {
+        assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
+        for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/2"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_wish_for_colour_is_known_before_clap_is_asked() {
+        let color =
+            |line: &str| color_in(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(color("x --color never nonsense"), ColorChoice::Never);
+        assert_eq!(color("x nonsense --color=always"), ColorChoice::Always);
+        assert_eq!(color("x lab-exec n -- ls --color=always"), ColorChoice::Auto);
+        assert_eq!(color("x --color"), ColorChoice::Auto);
+    }
+}

@@ -1,0 +1,11 @@
+//! `lab-exec`: runs a command on a node.
+
+use crate::{cli::LabExecArgs, exit};
+
+/// Runs the command.
+///
+/// # Errors
+/// Always, so far.
+pub fn run(_args: &LabExecArgs) -> exit::Result {
+    Err(anyhow::anyhow!("`lab-exec` is not built yet").into())
+}

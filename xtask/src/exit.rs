@@ -1,0 +1,85 @@
+//! How a command can end, and the code that says so to a script.
+
+use crate::color::{ColorChoice, Paint};
+use std::{io::Write, process::ExitCode};
+
+/// How a command ended. The numbers are part of the interface: see [`help`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything went well.
+    Ok = 0,
+    /// Something failed that has no code of its own.
+    Failure = 1,
+    /// The command line, or a file it names, is wrong.
+    InvalidInput = 2,
+    /// The measurement is worse than its baseline.
+    Regression = 3,
+    /// The lab did not come up, or broke.
+    Lab = 4,
+    /// This machine lacks something that is needed.
+    Missing = 5,
+    /// Ctrl-C or SIGTERM.
+    Interrupted = 130,
+}
+
+/// Every exit code and what it says, in the words of `--help`.
+const MEANINGS: [(Exit, &str); 7] = [
+    (Exit::Ok, "everything went well"),
+    (Exit::Failure, "something failed (a bug, or what no other code names)"),
+    (Exit::InvalidInput, "the command line, or a file it names, is wrong"),
+    (Exit::Regression, "a regression against the baseline"),
+    (Exit::Lab, "the lab did not come up, or broke"),
+    (Exit::Missing, "this machine lacks something: see `cargo xtask setup`"),
+    (Exit::Interrupted, "interrupted"),
+];
+
+/// The table of exit codes for `--help`.
+pub fn help() -> String {
+    let line = |(exit, meaning): (Exit, &str)| format!("\n  {:>3}  {meaning}", exit as u8);
+    format!("Exit codes:{}", MEANINGS.map(line).concat())
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What a command answers: nothing, or a failure with its exit code.
+pub type Result<T = ()> = std::result::Result<T, Failure>;
+
+/// An error that has found its exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code to end with.
+    pub exit: Exit,
+    /// What went wrong; `None` when it has been shown already.
+    pub error: Option<anyhow::Error>,
+}
+
+impl Failure {
+    /// `error`, ending with `exit`.
+    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self { exit, error: Some(error.into()) }
+    }
+
+    /// Ends with `exit`; what there is to say has been said.
+    pub const fn shown(exit: Exit) -> Self {
+        Self { exit, error: None }
+    }
+
+    /// Writes the error and its causes to stderr.
+    pub fn print(&self, colors: ColorChoice) {
+        let Some(error) = &self.error else { return };
+        let paint = Paint::stderr(colors);
+        // With stderr gone there is nobody left to tell.
+        drop(writeln!(std::io::stderr(), "{} {error:#}", paint.error("error:")));
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(Exit::Failure, error)
+    }
+}
