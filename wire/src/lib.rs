@@ -6,12 +6,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod content;
+mod hash;
 mod message;
+mod pace;
+pub mod pattern;
 
+pub use content::Page;
 pub use message::{
     Config, Content, DecodeError, Heartbeat, Layout, MAX_MESSAGE_BYTES, Message, Pattern, Refusal,
     State, Verification,
 };
+pub use pace::{CATCH_UP_MS, Grid, Pace};
 
 /// The UDP port on which the guest listens and from which it sends.
 pub const GUEST_PORT: u16 = 7177;

@@ -1,0 +1,188 @@
+//! Who owns which page of RAM: the guest's image, the version array, the workload's region.
+
+use core::ptr;
+use core::slice;
+
+use wire::{PAGE_BYTES, Page, content};
+
+use crate::boot::{BootInfo, Range};
+use crate::paging;
+
+const PAGE: u64 = PAGE_BYTES as u64;
+/// Memory below belongs to the firmware and to nobody else.
+const LOW_END: u64 = 1 << 20;
+const FOUR_GIB: u64 = 4 << 30;
+/// SeaBIOS works at the top of the RAM below 4 GiB and leaves its scratch there: fewer than
+/// 1 MiB seen (QEMU 10.0); so much is cleared.
+const FIRMWARE_SCRATCH_BYTES: u64 = 4 << 20;
+const MOST_RANGES: usize = 8;
+
+unsafe extern "C" {
+    static image_start: u8;
+    static image_constant_end: u8;
+    static image_end: u8;
+}
+
+/// The workload's pages, numbered from 0 across the ranges of RAM that they lie in.
+pub struct Region {
+    ranges: [Range; MOST_RANGES],
+    range_count: usize,
+    pages: u64,
+}
+
+impl Region {
+    /// Pages of the region.
+    pub const fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// One page of the region.
+    pub fn page(&mut self, index: u64) -> &mut Page {
+        let address = self.address(index);
+        // SAFETY: the region is mapped RAM that nothing else refers to (`Memory::divide` took it
+        // out of all other use), every bit pattern is a page, and the borrow of `self` keeps this
+        // the only reference.
+        unsafe { &mut *(address as *mut Page) }
+    }
+
+    fn address(&self, index: u64) -> u64 {
+        let mut left = index;
+        for range in &self.ranges[..self.range_count] {
+            let pages = (range.end - range.start) / PAGE;
+            if left < pages {
+                return range.start + left * PAGE;
+            }
+            left -= pages;
+        }
+        panic!("page {index} of a region of {} pages", self.pages)
+    }
+
+    fn add(&mut self, range: Range) {
+        if range.start < range.end {
+            self.ranges[self.range_count] = range;
+            self.range_count += 1;
+            self.pages += (range.end - range.start) / PAGE;
+        }
+    }
+}
+
+/// All memory, divided.
+pub struct Memory {
+    /// The workload's.
+    pub region: Region,
+    /// Eight bytes for every page of the region, zero until verification needs them.
+    pub versions: &'static mut [u64],
+    /// Pages of RAM that the firmware reported as usable, whoever owns them.
+    pub ram_pages: u64,
+}
+
+impl Memory {
+    /// Divides the RAM that the loader reported, maps it and clears what firmware left in it.
+    ///
+    /// # Safety
+    /// To be called once, after everything wanted from the loader's memory has been copied.
+    pub unsafe fn divide(info: &BootInfo) -> Self {
+        let mut ranges = [Range::default(); MOST_RANGES];
+        let mut ram_pages = 0;
+        for (slot, range) in ranges.iter_mut().zip(info.ranges()) {
+            let start = range.start.next_multiple_of(PAGE);
+            let end = range.end & !(PAGE - 1);
+            ram_pages += end.saturating_sub(start) / PAGE;
+            *slot = Range { start: start.max(LOW_END), end };
+        }
+        for range in ranges.iter().filter(|range| range.end > FOUR_GIB) {
+            paging::map(range.start, range.end);
+        }
+
+        let image = image();
+        let home = ranges
+            .iter_mut()
+            .find(|range| range.start <= image.start && image.end <= range.end);
+        let Some(home) = home else { panic!("the image lies outside of the reported RAM") };
+        home.start = image.end;
+        let room = home.end - home.start;
+        let pages_at_most: u64 = ranges.iter().map(pages_of).sum();
+        let versions_bytes = (pages_at_most * 8).next_multiple_of(PAGE);
+        assert!(room > versions_bytes, "too little memory beside the image");
+        let versions_start = image.end;
+        for range in ranges.iter_mut().filter(|range| range.start == versions_start) {
+            range.start += versions_bytes;
+        }
+
+        let mut region = Region { ranges: [Range::default(); MOST_RANGES], range_count: 0, pages: 0 };
+        for range in ranges {
+            region.add(range);
+        }
+        // SAFETY: mapped RAM right behind the image, in no range of the region, and given out
+        // only here, once; zeros are valid numbers.
+        let versions = unsafe {
+            slice::from_raw_parts_mut(versions_start as *mut u64, region.pages as usize)
+        };
+        let mut memory = Self { region, versions, ram_pages };
+        memory.clear_litter(info.littered);
+        memory
+    }
+
+    /// Makes zero what is not: near the top of the RAM below 4 GiB, or everywhere.
+    fn clear_litter(&mut self, everywhere: bool) {
+        let ranges = self.region.ranges;
+        let ends_below = ranges.iter().map(|range| range.end).filter(|end| *end <= FOUR_GIB);
+        let top = ends_below.max().unwrap_or(0);
+        let from = if everywhere { 0 } else { top.saturating_sub(FIRMWARE_SCRATCH_BYTES) };
+        let to = if everywhere { u64::MAX } else { top };
+        let mut first_index = 0;
+        for range in &ranges[..self.region.range_count] {
+            let dirty = range.start.max(from)..range.end.min(to);
+            for address in dirty.step_by(PAGE_BYTES) {
+                let page = self.region.page(first_index + (address - range.start) / PAGE);
+                if !content::is_zero(page) {
+                    page.fill(0);
+                }
+            }
+            first_index += pages_of(range);
+        }
+        if everywhere {
+            self.versions.fill(0);
+        }
+    }
+}
+
+/// Pages of the guest's own (image, tables, stacks, queues) that are not zero.
+pub fn own_nonzero_pages() -> u64 {
+    let image = image();
+    let mut pages = 0;
+    for address in (image.start..image.end).step_by(PAGE_BYTES) {
+        for word in (address..address + PAGE).step_by(8) {
+            // SAFETY: the image's own memory. Read word by word and volatile, because other code
+            // and the network card write to it.
+            if unsafe { ptr::read_volatile(word as *const u64) } != 0 {
+                pages += 1;
+                break;
+            }
+        }
+    }
+    pages
+}
+
+/// A checksum of the guest's code and constants.
+pub fn image_checksum() -> u64 {
+    let start = &raw const image_start as u64;
+    let end = &raw const image_constant_end as u64;
+    let mut sum: u64 = 0;
+    for word in (start..end).step_by(8) {
+        // SAFETY: mapped memory of the image, which nothing writes. Volatile, so that it is the
+        // memory that is read.
+        let value = unsafe { ptr::read_volatile(word as *const u64) };
+        // Multiplication by an odd number and rotation: a changed bit anywhere changes the sum.
+        sum = (sum.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    sum
+}
+
+fn image() -> Range {
+    Range { start: &raw const image_start as u64, end: &raw const image_end as u64 }
+}
+
+const fn pages_of(range: &Range) -> u64 {
+    range.end.saturating_sub(range.start) / PAGE
+}

@@ -1,0 +1,59 @@
+//! PCI configuration through the ports 0xcf8 and 0xcfc, which every PC has.
+
+use virtio_drivers::transport::DeviceType;
+use virtio_drivers::transport::pci::bus::{Command, ConfigurationAccess, DeviceFunction, PciRoot};
+use virtio_drivers::transport::pci::virtio_device_type;
+
+use crate::port;
+
+const ADDRESS: u16 = 0xcf8;
+const DATA: u16 = 0xcfc;
+const ENABLE: u32 = 1 << 31;
+/// Buses looked at: Proxmox puts devices behind bridges on low-numbered ones.
+const BUSES: u8 = 8;
+
+/// Access to configuration space; there is one processor, so address and data stay together.
+pub struct Ports;
+
+impl Ports {
+    fn select(device: DeviceFunction, register: u8) {
+        let address = ENABLE
+            | u32::from(device.bus) << 16
+            | u32::from(device.device) << 11
+            | u32::from(device.function) << 8
+            | u32::from(register & !3);
+        // SAFETY: selects a register and does nothing else.
+        unsafe { port::write_u32(ADDRESS, address) };
+    }
+}
+
+impl ConfigurationAccess for Ports {
+    fn read_word(&self, device: DeviceFunction, register: u8) -> u32 {
+        Self::select(device, register);
+        // SAFETY: reading configuration space changes nothing.
+        unsafe { port::read_u32(DATA) }
+    }
+
+    fn write_word(&mut self, device: DeviceFunction, register: u8, value: u32) {
+        Self::select(device, register);
+        // SAFETY: virtio-drivers writes only to sizes of BARs and back, and we to the command
+        // register: no device is thereby made to touch memory not given to it.
+        unsafe { port::write_u32(DATA, value) };
+    }
+
+    unsafe fn unsafe_clone(&self) -> Self {
+        Self
+    }
+}
+
+/// Finds the first virtio device of a kind and lets it reach memory.
+pub fn find(root: &mut PciRoot<Ports>, kind: DeviceType) -> Option<DeviceFunction> {
+    let (device, _) = (0..BUSES)
+        .flat_map(|bus| root.enumerate_bus(bus))
+        .find(|(_, info)| virtio_device_type(info) == Some(kind))?;
+    let (_, command) = root.get_status_command(device);
+    // The guest polls: the device need not interrupt.
+    let wanted = Command::MEMORY_SPACE | Command::BUS_MASTER | Command::INTERRUPT_DISABLE;
+    root.set_command(device, command | wanted);
+    Some(device)
+}
