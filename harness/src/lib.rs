@@ -2,7 +2,13 @@
 //!
 //! Data flows one way: spec → plan → trial → record → summary → report.
 
+#[cfg(test)]
+mod fixture;
 pub mod metric;
 pub mod record;
+pub mod report;
+pub mod run_folder;
+pub mod series;
 pub mod settings;
+pub mod summary;
 pub mod trial;

@@ -1,0 +1,100 @@
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the manifest's layout, the field `schema`.
+pub const SCHEMA: u32 = 1;
+
+/// What makes a run repeatable; written before its first trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// Name of the run, which is its folder's.
+    pub run: String,
+    /// When the run was begun, UTC.
+    pub created: jiff::Timestamp,
+    /// Name of the experiment.
+    pub name: String,
+    /// Where the experiment was read from, as the user named it.
+    pub experiment_file: Option<Utf8PathBuf>,
+    /// The experiment, resolved: every factor and level spelt out.
+    pub experiment: serde_json::Value,
+    /// SHA-256 of the plan (cells, order, settings), hexadecimal. A resumed run must have it too.
+    pub plan_hash: String,
+    /// Trials the plan has.
+    pub planned_trials: u32,
+    /// Cells the plan has.
+    pub planned_cells: u32,
+    /// Where the lab was read from, as the user named it.
+    pub lab_file: Option<Utf8PathBuf>,
+    /// The lab, resolved.
+    pub lab: serde_json::Value,
+    /// Seed of the order and of everything pseudo-random in the guests.
+    pub seed: u64,
+    /// Versions of the tools that took part, by name: `qemu`, `iproute2`, …
+    pub versions: BTreeMap<String, String>,
+    /// The machine.
+    pub host: Host,
+    /// `tcg` or `kvm`.
+    pub accelerator: String,
+    /// Why this one: what the probe found.
+    pub accelerator_reason: String,
+    /// The guest.
+    pub guest: Guest,
+    /// The hypervisor's program.
+    pub qemu: Qemu,
+    /// The source tree this was built from, where there is one.
+    pub git: Option<Git>,
+    /// Version of this program.
+    pub harness_version: String,
+    /// What the check of every link measured before the run.
+    pub link_checks: Vec<serde_json::Value>,
+}
+
+/// The machine that a run was made on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// The kernel's release.
+    pub kernel: String,
+    /// Name of the CPU's model.
+    pub cpu_model: String,
+    /// CPUs this process may use.
+    pub cpu_count: u32,
+    /// Memory, bytes.
+    pub memory_bytes: u64,
+}
+
+/// What is migrated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guest {
+    /// `bare-metal`, or the kind of another guest.
+    pub kind: String,
+    /// Hash of its image, hexadecimal.
+    pub sha256: String,
+}
+
+/// The hypervisor's program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Qemu {
+    /// Which program.
+    pub path: Utf8PathBuf,
+    /// Its own version.
+    pub version: String,
+    /// Hash of the program, hexadecimal.
+    pub sha256: String,
+}
+
+/// State of the source tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Git {
+    /// The commit, hexadecimal.
+    pub commit: String,
+    /// Whether files differed from it.
+    pub dirty: bool,
+}
