@@ -86,6 +86,34 @@ pub struct Sample {
     pub throttle_percent: Option<u64>,
 }
 
+impl Sample {
+    /// From an answer of `query-migrate` that came `t_s` seconds after `migrate`.
+    #[must_use]
+    pub fn of(t_s: f64, answer: &serde_json::Value) -> Self {
+        let ram = |key: &str| answer["ram"][key].as_u64();
+        let top = |key: &str| answer[key].as_u64();
+        Self {
+            t_s,
+            status: answer["status"].as_str().unwrap_or_default().to_owned(),
+            transferred_bytes: ram("transferred"),
+            remaining_bytes: ram("remaining"),
+            total_bytes: ram("total"),
+            dirty_sync_count: ram("dirty-sync-count"),
+            normal_pages: ram("normal"),
+            zero_pages: ram("duplicate"),
+            precopy_bytes: ram("precopy-bytes"),
+            downtime_bytes: ram("downtime-bytes"),
+            mbps: answer["ram"]["mbps"].as_f64(),
+            dirty_pages_rate: ram("dirty-pages-rate"),
+            expected_downtime_ms: top("expected-downtime"),
+            setup_time_ms: top("setup-time"),
+            total_time_ms: top("total-time"),
+            downtime_ms: top("downtime"),
+            throttle_percent: top("cpu-throttle-percentage"),
+        }
+    }
+}
+
 /// Which of the two QEMUs said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((role, rest)) if role == netns::HOLD_ARGUMENT => return held(netns::hold(rest)),
-        Some((role, rest)) if role == netns::SUPERVISE_ARGUMENT => return held(netns::supervise(rest)),
+        Some((role, rest)) if role == netns::SUPERVISE_ARGUMENT => {
+            return held(netns::supervise(rest));
+        }
         _ => {}
     }
     let cli = match cli::parse() {

@@ -1,3 +1,206 @@
-//! One trial.
+//! One trial: a fresh guest is started on the source, gated, migrated to the target while
+//! everything is watched, verified, and taken down. What came of it is one record.
+//!
+//! What goes wrong with the guest or with QEMU is an outcome, not an error: only a lab that is
+//! gone stops an experiment.
+
 pub mod gate;
-pub mod witness;
+mod measure;
+mod observed;
+mod outcome;
+mod rounds;
+mod stages;
+mod stopwatch;
+mod tear_down;
+mod witness;
+
+use crate::{
+    record::{Outcome, Record, Roles, SCHEMA},
+    series::{self, Series},
+    settings::Settings,
+};
+use camino::Utf8PathBuf;
+use lab::{
+    hypervisor::qemu::{
+        Accelerator, Vm,
+        migration::{Sample, Side},
+    },
+    provider::netns::RunningLab,
+};
+use observed::Observed;
+use std::{future::Future, pin::Pin, time::Duration};
+use stopwatch::Stopwatch;
+
+/// What every trial of a run is made with.
+#[derive(Clone, Debug)]
+pub struct Equipment {
+    /// The QEMU program.
+    pub qemu: Utf8PathBuf,
+    /// What executes the guest.
+    pub accelerator: Accelerator,
+    /// The guest's image.
+    pub guest: Utf8PathBuf,
+    /// The observer's program.
+    pub observer: Utf8PathBuf,
+    /// Folder in which both guests' memories are files, for those who must reach them from
+    /// outside; otherwise they are QEMU's own.
+    pub memory_folder: Option<Utf8PathBuf>,
+}
+
+/// One trial of a plan.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Name of the run.
+    pub run: String,
+    /// Position in the plan.
+    pub trial: u32,
+    /// The block.
+    pub block: u32,
+    /// Identity of the cell.
+    pub cell: String,
+    /// What to do.
+    pub settings: Settings,
+    /// The driver's rules.
+    pub policy: String,
+    /// Index of the node where the guest starts.
+    pub source: usize,
+    /// Index of the node it is migrated to.
+    pub target: usize,
+    /// Index of the node where the observer runs.
+    pub witness: usize,
+    /// Seed of pattern and content.
+    pub guest_seed: u64,
+    /// From one heartbeat to the next.
+    pub heartbeat_interval: Duration,
+    /// When a migration that does not converge is cancelled.
+    pub max_time: Duration,
+}
+
+/// What a trial tells while it runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Live<'a> {
+    /// It has come to this: `start`, `fill`, `gate`, `migrate`, `verify`, `tear down`.
+    Stage(&'static str),
+    /// QEMU has answered.
+    Sample(&'a Sample),
+}
+
+/// Something done to a guest from outside, between its move and its verification.
+pub trait Intervention: Send + Sync {
+    /// Does it; `target` runs the guest.
+    fn after_move<'a>(
+        &'a self,
+        target: &'a Vm,
+    ) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>;
+}
+
+/// What a trial leaves.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its record.
+    pub record: Record,
+    /// What was sampled.
+    pub series: Series,
+    /// What both QEMUs said, when they said anything.
+    pub log: String,
+}
+
+/// The lab is gone, and the trial with it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the lab is gone: its supervisor does not answer any more (trial {trial} has no record)")]
+pub struct LabLost {
+    /// Which trial was running.
+    pub trial: u32,
+}
+
+/// Runs one trial.
+///
+/// # Errors
+/// Only when the lab is gone.
+pub async fn run(
+    lab: &RunningLab,
+    equipment: &Equipment,
+    order: &Order,
+    intervention: Option<&dyn Intervention>,
+    live: &mut (dyn FnMut(Live<'_>) + Send),
+) -> Result<Finished, LabLost> {
+    let started = jiff::Timestamp::now();
+    let host_load = host_load();
+    let mut watch = Stopwatch::start();
+    let mut observed = Observed::new(order.settings.clone(), order.heartbeat_interval);
+    let (ended, log) =
+        stages::run(lab, equipment, order, intervention, &mut observed, &mut watch, live).await;
+    if !lab.is_alive().await {
+        return Err(LabLost { trial: order.trial });
+    }
+    observed.phases = watch.phases();
+    let ended = outcome::with_integrity(ended, &observed);
+    let name =
+        |index: usize| lab.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();
+    let migration = observed.migration.as_ref();
+    let metrics = measure::metrics(&observed);
+    let rounds = migration.map(|log| rounds::rounds(log, observed.migration_s)).unwrap_or_default();
+    let record = Record {
+        schema: SCHEMA,
+        run: order.run.clone(),
+        trial: order.trial,
+        block: order.block,
+        cell: order.cell.clone(),
+        started,
+        roles: Roles {
+            source: name(order.source),
+            target: name(order.target),
+            witness: name(order.witness),
+        },
+        settings: order.settings.clone(),
+        policy: order.policy.clone(),
+        outcome: ended.as_ref().map_or_else(|ended| ended.outcome, |()| Outcome::Completed),
+        reason: ended.err().map(|ended| ended.reason),
+        phases: watch.close(&metrics, observed.migration_s),
+        metrics,
+        rounds,
+        host_load,
+    };
+    let series = series_of(&observed, &record);
+    Ok(Finished { record, series, log })
+}
+
+fn series_of(observed: &Observed, record: &Record) -> Series {
+    let mut series = Series { rounds: record.rounds.clone(), ..Series::new() };
+    if let Some(log) = &observed.migration {
+        series.samples =
+            log.samples.iter().map(|sample| series::Sample::of(sample.at_s, &sample.raw)).collect();
+        series.events = log
+            .events
+            .iter()
+            .map(|event| series::Event {
+                t_s: event.at_s,
+                side: match event.side {
+                    Side::Source => series::Side::Source,
+                    Side::Target => series::Side::Target,
+                },
+                name: event.event.name.clone(),
+                data: event.event.data.clone(),
+            })
+            .collect();
+        series.events.sort_by(|a, b| a.t_s.total_cmp(&b.t_s));
+    }
+    series.beats = observed
+        .beats
+        .iter()
+        .map(|beat| series::Beat {
+            observer_ns: beat.observer_ns,
+            sequence: beat.sequence,
+            guest_ns: beat.guest_ns,
+            state: beat.state as u64,
+            pages_written: beat.pages_written,
+        })
+        .collect();
+    series
+}
+
+/// The one-minute load average; 0 where there is none to read.
+fn host_load() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
+}

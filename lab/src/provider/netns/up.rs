@@ -69,6 +69,11 @@ impl RunningLab {
         Self { nodes: nodes.collect(), spec, folder, lifeline }
     }
 
+    /// Whether its supervisor answers.
+    pub async fn is_alive(&self) -> bool {
+        Supervisor::at(self.folder.join(SOCKET_FILE)).is_alive().await
+    }
+
     /// Whether it ends with this process.
     #[must_use]
     pub const fn is_ephemeral(&self) -> bool {

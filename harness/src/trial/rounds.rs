@@ -1,0 +1,64 @@
+//! The rounds of a migration, cut at the source's `MIGRATION_PASS` events: pure arithmetic.
+
+use crate::record::Round;
+use lab::hypervisor::qemu::migration::{MigrationLog, Side};
+
+/// Samples farther from a round's boundary than this say nothing of its bytes, seconds. QEMU
+/// counts the bytes of its last 50 ms at once, so nearer would not be truer.
+const NEAR_S: f64 = 0.1;
+
+/// The rounds in order. `end_s`: when the migration ended, seconds after it was asked for.
+#[must_use]
+pub fn rounds(log: &MigrationLog, end_s: f64) -> Vec<Round> {
+    let passes: Vec<(u64, f64)> = log.passes().collect();
+    let stop_s = log.event_s(Side::Source, "STOP");
+    passes
+        .iter()
+        .enumerate()
+        .map(|(index, (pass, start_s))| {
+            let next_s = passes.get(index + 1).map_or(end_s, |(_, next_s)| *next_s);
+            let (begin, end) = (transferred(log, *start_s), transferred(log, next_s));
+            Round {
+                number: u32::try_from(*pass).unwrap_or(u32::MAX),
+                start_s: *start_s,
+                duration_s: (next_s - start_s).max(0.0),
+                bytes: begin.zip(end).map(|(begin, end)| end.saturating_sub(begin)),
+                remaining_bytes: remaining_after(log, *start_s, next_s),
+                // The reading at the stop is announced after STOP.
+                stopped: stop_s.is_some_and(|stop_s| *start_s >= stop_s),
+            }
+        })
+        .collect()
+}
+
+/// Bytes on the stream at this moment, between the samples around it.
+fn transferred(log: &MigrationLog, at_s: f64) -> Option<u64> {
+    let known: Vec<(f64, f64)> = log
+        .samples
+        .iter()
+        .filter_map(|sample| Some((sample.at_s, sample.raw["ram"]["transferred"].as_f64()?)))
+        .collect();
+    let after = known.partition_point(|(sample_s, _)| *sample_s < at_s);
+    // Before the migration nothing was sent.
+    let (before_s, before_bytes) =
+        after.checked_sub(1).and_then(|i| known.get(i)).copied().unwrap_or((0.0, 0.0));
+    let &(after_s, after_bytes) = known.get(after).or(known.last())?;
+    if (at_s - before_s).abs() > NEAR_S && (after_s - at_s).abs() > NEAR_S {
+        return None;
+    }
+    let share = if after_s > before_s {
+        ((at_s - before_s) / (after_s - before_s)).clamp(0.0, 1.0)
+    } else {
+        1.0
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
+    Some((before_bytes + share * (after_bytes - before_bytes)) as u64)
+}
+
+/// Dirty bytes as the first sample within the round knew them.
+fn remaining_after(log: &MigrationLog, start_s: f64, next_s: f64) -> Option<u64> {
+    let sample = log.samples.iter().find(|sample| sample.at_s >= start_s)?;
+    (sample.at_s <= next_s.max(start_s + NEAR_S))
+        .then(|| sample.raw["ram"]["remaining"].as_u64())
+        .flatten()
+}
