@@ -62,20 +62,18 @@ impl Clock {
         // SAFETY: registers of the HPET, identity-mapped by the boot code; where there is no
         // HPET, nothing answers and the reads give ones or zeros.
         let period_fs = unsafe { ptr::read_volatile(HPET_PERIOD_FS as *const u32) };
-        let (source, mask, numerator, denominator) =
-            if (1..=HPET_LONGEST_PERIOD_FS).contains(&period_fs) {
-                // SAFETY: as above; setting the enable bit only makes the counter run.
-                unsafe {
-                    let configuration = ptr::read_volatile(HPET_CONFIGURATION as *const u32);
-                    ptr::write_volatile(
-                        HPET_CONFIGURATION as *mut u32,
-                        configuration | HPET_ENABLE,
-                    );
-                }
-                (Source::Hpet, u32::MAX, u64::from(period_fs), FS_PER_NS)
-            } else {
-                (Source::PmTimer, 0xff_ffff, NS_PER_S, PM_TIMER_HZ)
-            };
+        let (source, mask, numerator, denominator) = if (1..=HPET_LONGEST_PERIOD_FS)
+            .contains(&period_fs)
+        {
+            // SAFETY: as above; setting the enable bit only makes the counter run.
+            unsafe {
+                let configuration = ptr::read_volatile(HPET_CONFIGURATION as *const u32);
+                ptr::write_volatile(HPET_CONFIGURATION as *mut u32, configuration | HPET_ENABLE);
+            }
+            (Source::Hpet, u32::MAX, u64::from(period_fs), FS_PER_NS)
+        } else {
+            (Source::PmTimer, 0xff_ffff, NS_PER_S, PM_TIMER_HZ)
+        };
         let clock = Self {
             source,
             mask,

@@ -82,10 +82,7 @@ pub fn install() {
         let base = &raw const (*tables).task as u64;
         let limit = size_of::<TaskState>() as u64 - 1;
         let segments = gdt.get();
-        (*segments)[3] = limit
-            | (base & 0xff_ffff) << 16
-            | TASK << 40
-            | (base >> 24 & 0xff) << 56;
+        (*segments)[3] = limit | (base & 0xff_ffff) << 16 | TASK << 40 | (base >> 24 & 0xff) << 56;
         (*segments)[4] = base >> 32;
 
         for (vector, entry) in exception_entries.iter().enumerate() {

@@ -57,7 +57,9 @@ extern "C" fn main(magic: u32, loader_information: u64) -> ! {
 /// Beats, answers, works; sleeps until the next beat or tick when nothing is due.
 fn run(mut network: Network, mut session: Session, mut clock: Clock, mut timer: Timer) -> ! {
     loop {
-        if let Some((to, beat)) = session.beat(clock.now_ns()) {
+        let now_ns = clock.now_ns();
+        let tick_ns = now_ns + TICK_NS;
+        if let Some((to, beat)) = session.beat(now_ns) {
             network.send(to, &beat);
         }
         while let Some((from, message)) = network.receive() {
@@ -66,7 +68,6 @@ fn run(mut network: Network, mut session: Session, mut clock: Clock, mut timer: 
             }
         }
 
-        let tick_ns = clock.now_ns() + TICK_NS;
         let wake_ns = session.next_beat_ns().map_or(tick_ns, |beat_ns| beat_ns.min(tick_ns));
         loop {
             let now_ns = clock.now_ns();
@@ -77,7 +78,7 @@ fn run(mut network: Network, mut session: Session, mut clock: Clock, mut timer: 
                 network.send(to, &verified);
             }
             if !session.work(now_ns) {
-                timer.sleep(&mut clock, wake_ns);
+                timer.sleep(now_ns, wake_ns);
                 break;
             }
         }

@@ -31,11 +31,8 @@ pub struct Peer {
 
 impl Peer {
     /// Everybody on the network, at the observer's port.
-    pub const EVERYBODY: Self = Self {
-        mac: EthernetAddress::BROADCAST,
-        ipv4: Ipv4Address::BROADCAST,
-        port: OBSERVER_PORT,
-    };
+    pub const EVERYBODY: Self =
+        Self { mac: EthernetAddress::BROADCAST, ipv4: Ipv4Address::BROADCAST, port: OBSERVER_PORT };
 }
 
 /// The guest's place on the network.

@@ -153,12 +153,8 @@ impl Session {
                 else {
                     unreachable!("just matched")
                 };
-                let check = Check::new(
-                    *workload.config(),
-                    workload.touches(),
-                    self.image_checksum,
-                    now_ns,
-                );
+                let check =
+                    Check::new(*workload.config(), workload.touches(), self.image_checksum, now_ns);
                 let running = Verifying::Running { request, asked_by: from, check };
                 self.activity = Activity::Verifying(workload, running);
                 return None;
@@ -172,12 +168,8 @@ impl Session {
                 Some(Message::Verified { request, verification: *verification })
             }
             Verifying::Ended { .. } => {
-                let check = Check::new(
-                    *workload.config(),
-                    workload.touches(),
-                    self.image_checksum,
-                    now_ns,
-                );
+                let check =
+                    Check::new(*workload.config(), workload.touches(), self.image_checksum, now_ns);
                 *verifying = Verifying::Running { request, asked_by: from, check };
                 None
             }

@@ -63,9 +63,9 @@ impl Timer {
         Self { counts_per_ns_shifted }
     }
 
-    /// Halts until `until_ns` of the clock, or a little earlier.
-    pub fn sleep(&mut self, clock: &mut Clock, until_ns: u64) {
-        let left_ns = until_ns.saturating_sub(clock.now_ns());
+    /// Halts from `now_ns` until `until_ns` of the clock, or a little earlier.
+    pub fn sleep(&mut self, now_ns: u64, until_ns: u64) {
+        let left_ns = until_ns.saturating_sub(now_ns);
         if left_ns < SHORTEST_SLEEP_NS {
             return;
         }

@@ -96,7 +96,7 @@ impl Check {
             (self.next + UNIT_ZERO_PAGES).min(pages)
         };
         for page in self.next..end {
-            let held = memory.region.page(page);
+            let held = memory.region.words(page);
             let right = if page >= filled_pages {
                 content::is_zero(held)
             } else {

@@ -3,9 +3,10 @@
 //! The version of a page is 0 after the fill and `n + 1` after touch number `n`. A page that was
 //! never filled is zero.
 //!
-//! The words must be cheap to compute under an emulator that knows no fast 64-bit vector
-//! multiplication: one hash per page gives a base, and each word takes an addition, two shifts
-//! and two exclusive-ors, which compilers turn into SSE2.
+//! A page's words are an arithmetic sequence modulo 2^64 whose start and step are hashes of seed,
+//! page and version. One addition a word is all that an emulator can do at the speed of its
+//! loads; the words are nevertheless uniform and independent in pairs (start and step are), and
+//! no general compressor finds anything in them.
 
 use crate::hash::{GOLDEN, mix};
 use crate::{Content, PAGE_BYTES};
@@ -16,6 +17,9 @@ pub const PAGE_WORDS: usize = PAGE_BYTES / 8;
 /// The words of [`Content::Sparse`] that are not zero are this far apart (512 bytes).
 const SPARSE_STEP_WORDS: usize = 64;
 
+/// Words compared without a branch in between: an emulator pays for every branch.
+const GROUP: usize = 8;
+
 /// A page of memory as the workload sees it.
 pub type Page = [u64; PAGE_WORDS];
 
@@ -24,70 +28,86 @@ pub type Page = [u64; PAGE_WORDS];
 /// For [`Content::Sparse`] it writes only the words that may differ from zero, as a touch does:
 /// `memory` must be zero elsewhere, as it is after boot.
 pub fn write(content: Content, seed: u64, page: u64, version: u64, memory: &mut Page) {
-    let base = base_of(seed, page, version);
+    let mut sequence = Sequence::new(seed, page, version);
     match content {
-        Content::Random => {
-            let mut counter = base;
-            for word in memory {
-                *word = scramble(counter);
-                counter = counter.wrapping_add(GOLDEN);
-            }
-        }
+        Content::Random => memory.fill_with(|| sequence.take()),
         Content::Sparse => {
-            let mut counter = base;
             for word in memory.iter_mut().step_by(SPARSE_STEP_WORDS) {
-                *word = scramble(counter);
-                counter = counter.wrapping_add(GOLDEN);
+                *word = sequence.take();
             }
         }
         Content::Zero => memory.fill(0),
     }
 }
 
-/// Whether `memory` holds exactly what `page` holds at `version`.
+/// Whether the page whose words `word_at` reads, each once, holds exactly what `page` holds at
+/// `version`. Indices are below [`PAGE_WORDS`].
+///
+/// Words are read through a function so that the guest can insist on reading memory, one word
+/// at a time.
 #[must_use]
-pub fn holds(content: Content, seed: u64, page: u64, version: u64, memory: &Page) -> bool {
-    let base = base_of(seed, page, version);
-    // Differences are gathered over the whole page and looked at once: wrong pages are rare, and
-    // a loop without an exit becomes vector instructions.
+pub fn holds(
+    content: Content,
+    seed: u64,
+    page: u64,
+    version: u64,
+    word_at: impl Fn(usize) -> u64,
+) -> bool {
+    let mut sequence = Sequence::new(seed, page, version);
+    // Differences are gathered over the whole page and looked at once: wrong pages are rare.
     let mut difference = 0;
-    let mut counter = base;
     match content {
         Content::Random => {
-            for word in memory {
-                difference |= word ^ scramble(counter);
-                counter = counter.wrapping_add(GOLDEN);
+            for group in (0..PAGE_WORDS).step_by(GROUP) {
+                for offset in 0..GROUP {
+                    difference |= word_at(group + offset) ^ sequence.take();
+                }
             }
         }
         Content::Sparse => {
-            for group in memory.as_chunks::<SPARSE_STEP_WORDS>().0 {
-                difference |= group[0] ^ scramble(counter);
-                difference |= group[1..].iter().fold(0, |all, word| all | word);
-                counter = counter.wrapping_add(GOLDEN);
+            for step in (0..PAGE_WORDS).step_by(SPARSE_STEP_WORDS) {
+                difference |= word_at(step) ^ sequence.take();
+                for offset in 1..SPARSE_STEP_WORDS {
+                    difference |= word_at(step + offset);
+                }
             }
         }
-        Content::Zero => return is_zero(memory),
+        Content::Zero => return is_zero(word_at),
     }
     difference == 0
 }
 
-/// Whether every word of `memory` is zero.
+/// Whether every word of a page is zero, read as by [`holds`].
 #[must_use]
-pub fn is_zero(memory: &Page) -> bool {
-    memory.iter().fold(0, |all, word| all | word) == 0
+pub fn is_zero(word_at: impl Fn(usize) -> u64) -> bool {
+    let mut any = 0;
+    for group in (0..PAGE_WORDS).step_by(GROUP) {
+        for offset in 0..GROUP {
+            any |= word_at(group + offset);
+        }
+    }
+    any == 0
 }
 
-/// The number that a page's words count up from.
-///
-/// For one seed and for pages below 2^24 (64 GiB of memory) and versions below 2^40 no two pairs
-/// of page and version have the same base, hence no two pages the same first word: the pair is
-/// packed into 64 bits and both hashes are bijections.
-const fn base_of(seed: u64, page: u64, version: u64) -> u64 {
-    mix(mix(seed ^ GOLDEN) ^ page.rotate_left(40) ^ version)
+/// The words that are not zero of a page, in order.
+struct Sequence {
+    next: u64,
+    step: u64,
 }
 
-/// Hides the regularity of a counter. A bijection, so that at most one word of a page is zero.
-const fn scramble(counter: u64) -> u64 {
-    let value = counter ^ (counter >> 32);
-    value ^ (value << 23)
+impl Sequence {
+    /// For one seed and for pages below 2^24 (64 GiB of memory) and versions below 2^40 no two
+    /// pairs of page and version have the same first word: the pair is packed into 64 bits and
+    /// hashed by a bijection. The step is odd, so that all words of a page differ from each other
+    /// and at most one is zero.
+    const fn new(seed: u64, page: u64, version: u64) -> Self {
+        let start = mix(mix(seed ^ GOLDEN) ^ page.rotate_left(40) ^ version);
+        Self { next: start, step: mix(start ^ GOLDEN) | 1 }
+    }
+
+    const fn take(&mut self) -> u64 {
+        let word = self.next;
+        self.next = self.next.wrapping_add(self.step);
+        word
+    }
 }
