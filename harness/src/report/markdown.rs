@@ -1,54 +1,28 @@
 //! `report.md`: the whole run, for GitHub's Markdown.
 
+mod cell;
+mod syntax;
+
 use super::figure::FIGURES;
-use super::number::{decimals, duration, fixed, plural, shown_unit};
+use super::number::{duration, plural};
 use super::{Run, note, table};
 use crate::metric;
-use crate::record::Outcome;
-use crate::summary::{CellSummary, MetricSummary, Quantity, Spread};
+use crate::summary::Quantity;
 use std::fmt::Write;
+use syntax::{escape, markdown_table};
 
 /// The report of a run as Markdown, ending in a newline.
 #[must_use]
 pub fn markdown(run: Run<'_>) -> String {
-    let sections =
-        [what_was_run(run), results(run), cells(run), own_time(run), meanings(run), repeat(run)];
+    let sections = [
+        what_was_run(run),
+        results(run),
+        cell::cells(run),
+        own_time(run),
+        meanings(run),
+        repeat(run),
+    ];
     format!("# {}\n\n{}", escape(&run.manifest.name), sections.join("\n"))
-}
-
-/// The text so that Markdown shows it as it is, in a table too.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut before = ' ';
-    let mut characters = text.chars().peekable();
-    while let Some(c) = characters.next() {
-        let inside_word = before.is_alphanumeric()
-            && characters.peek().is_some_and(|next| next.is_alphanumeric());
-        match c {
-            '\\' | '`' | '*' | '[' | ']' | '|' | '~' => out.extend(['\\', c]),
-            '_' if !inside_word => out.push_str("\\_"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '\n' | '\r' => out.push(' '),
-            _ => out.push(c),
-        }
-        before = c;
-    }
-    out
-}
-
-/// A table: `right` says which columns hold numbers. Cells are Markdown already.
-fn markdown_table(heads: &[String], right: &[bool], rows: &[Vec<String>]) -> String {
-    let mut out = format!("| {} |\n|", heads.join(" | "));
-    for &right in right {
-        out.push_str(if right { " ---: |" } else { " --- |" });
-    }
-    out.push('\n');
-    for row in rows {
-        let _ = writeln!(out, "| {} |", row.join(" | "));
-    }
-    out
 }
 
 fn what_was_run(run: Run<'_>) -> String {
@@ -201,89 +175,6 @@ fn results(run: Run<'_>) -> String {
     out
 }
 
-fn cells(run: Run<'_>) -> String {
-    let mut out = "## Cells\n".to_owned();
-    for cell in &run.summary.cells {
-        let _ = writeln!(out, "\n### {}\n", escape(note::label(cell)));
-        let _ = writeln!(
-            out,
-            "{}: {}. Integrity: {}.\n",
-            plural(cell.n, "trial"),
-            table::outcomes_in_words(cell),
-            table::integrity_in_words(cell)
-        );
-        for cause in &cell.causes {
-            let _ = writeln!(out, "- {}", escape(&note::cause_in_words(cell, cause)));
-        }
-        if !cell.causes.is_empty() {
-            out.push('\n');
-        }
-        let tables: Vec<String> =
-            cell.metrics.keys().filter_map(|&outcome| metrics_of(cell, outcome)).collect();
-        out.push_str(&tables.join("\n"));
-    }
-    out
-}
-
-/// All metrics of the trials of one outcome, in the order of [`metric::ALL`].
-fn metrics_of(cell: &CellSummary, outcome: Outcome) -> Option<String> {
-    let metrics = cell.metrics.get(&outcome)?;
-    let known = metric::ALL.iter().map(|definition| definition.name);
-    let others =
-        metrics.keys().map(String::as_str).filter(|name| metric::definition(name).is_none());
-    let mut rows = Vec::new();
-    let mut without: Vec<(String, Vec<&str>)> = Vec::new();
-    for name in known.chain(others) {
-        let Some(summary) = metrics.get(name) else { continue };
-        match summary.spread {
-            Some(spread) => rows.push(metric_row(name, summary, spread)),
-            None => {
-                let because: Vec<&str> =
-                    summary.unavailable_because.iter().map(String::as_str).collect();
-                let because = because.join("; ");
-                match without.iter_mut().find(|(other, _)| *other == because) {
-                    Some((_, names)) => names.push(name),
-                    None => without.push((because, vec![name])),
-                }
-            }
-        }
-    }
-    if rows.is_empty() && without.is_empty() {
-        return None;
-    }
-    let (words, until) = match outcome {
-        Outcome::Completed => ("Completed", ""),
-        Outcome::NotConverged => ("Not converged", ", until the cancellation"),
-        Outcome::Cancelled => ("Cancelled", ", until the cancellation"),
-        Outcome::Failed => ("Failed", ", until the failure"),
-        Outcome::Corrupt => ("Corrupt", ""),
-        Outcome::Invalid => ("Invalid", ", from the gate"),
-    };
-    let mut out = format!("{words} ({}){until}:\n\n", plural(cell.count(outcome), "trial"));
-    if !rows.is_empty() {
-        let heads = ["metric", "median", "min – max", "unit", "n", "source"].map(str::to_owned);
-        out.push_str(&markdown_table(&heads, &[false, true, true, false, true, false], &rows));
-    }
-    for (because, names) in without {
-        let gap = if out.ends_with("\n\n") { "" } else { "\n" };
-        let _ = writeln!(out, "{gap}Unavailable: {} ({}).", names.join(", "), escape(&because));
-    }
-    Some(out)
-}
-
-fn metric_row(name: &str, summary: &MetricSummary, spread: Spread) -> Vec<String> {
-    let (unit, divisor) = shown_unit(&summary.unit);
-    let values = [spread.median, spread.min, spread.max].map(|value| value / divisor);
-    let digits = decimals(values, summary.resolution / divisor);
-    let [median, min, max] = values.map(|value| fixed(value, digits));
-    let sources: Vec<String> = summary.sources.iter().map(|source| escape(source)).collect();
-    let n = match summary.unavailable {
-        0 => summary.n.to_string(),
-        missing => format!("{} ({missing} without)", summary.n),
-    };
-    vec![name.to_owned(), median, format!("{min} – {max}"), unit.to_owned(), n, sources.join(", ")]
-}
-
 fn own_time(run: Run<'_>) -> String {
     let wall = run.summary.phases.iter().find(|phase| phase.name == "wall");
     let wall_total = wall.map_or(0.0, |phase| phase.total_s);
@@ -367,15 +258,4 @@ fn repeat(run: Run<'_>) -> String {
         run = manifest.run,
         folder = run.folder
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_shown_as_it_is() {
-        assert_eq!(escape("a|b\nc"), "a\\|b c");
-        assert_eq!(escape("touch_rate _x_ *y* <z>"), "touch_rate \\_x\\_ \\*y\\* &lt;z&gt;");
-    }
 }
