@@ -9,7 +9,7 @@ mod factor;
 mod spread;
 
 pub use cause::Cause;
-pub use factor::{Factor, Quantity};
+pub use factor::{Factor, Quantity, in_one_unit};
 pub use spread::Spread;
 
 use crate::metric;
@@ -117,8 +117,8 @@ pub struct PhaseSummary {
 /// - `completed`: all, except what is left at a cancellation.
 /// - `not_converged`, `cancelled`, `failed`: there was no switch-over, so no total time, downtime,
 ///   outage, stop bytes or nominal speed. Stream bytes and rounds are those until the end.
-/// - `corrupt`: the same, because the time of a migration that lost the guest is no migration
-///   time.
+/// - `corrupt`: none of these either, because the time of a migration that lost the guest is no
+///   migration time.
 /// - `invalid`: nothing was migrated; only the gate's.
 #[must_use]
 pub fn applies(outcome: Outcome, name: &str) -> bool {
@@ -133,9 +133,10 @@ pub fn applies(outcome: Outcome, name: &str) -> bool {
     let of_gate = [metric::TOUCH_RATE_SET, metric::TOUCH_RATE_BEFORE, metric::HEARTBEAT_JITTER];
     match outcome {
         Outcome::Completed => name != metric::REMAINING,
-        Outcome::NotConverged | Outcome::Cancelled | Outcome::Failed | Outcome::Corrupt => {
+        Outcome::NotConverged | Outcome::Cancelled | Outcome::Failed => {
             !of_switch_over.contains(&name)
         }
+        Outcome::Corrupt => name != metric::REMAINING && !of_switch_over.contains(&name),
         Outcome::Invalid => of_gate.contains(&name),
     }
 }

@@ -40,19 +40,59 @@ impl<'a> Quantity<'a> {
 
     /// In base units, to order by.
     fn magnitude(self) -> f64 {
-        let scale = match self.unit {
-            "KiB" | "KiB/s" => 1024.0,
-            "MiB" | "MiB/s" => 1024.0 * 1024.0,
-            "GiB" | "GiB/s" => 1024.0 * 1024.0 * 1024.0,
-            "kbit/s" | "s" => 1e3,
-            "Mbit/s" => 1e6,
-            "Gbit/s" => 1e9,
-            "min" => 60e3,
-            "h" => 3600e3,
-            _ => 1.0,
-        };
-        self.number.parse::<f64>().unwrap_or(0.0) * scale
+        let scale = scale_of(self.unit).map_or(1, |(_, scale)| scale);
+        self.number.parse::<f64>().unwrap_or(0.0) * scale as f64
     }
+}
+
+/// What the unit measures, and how many base units it is.
+fn scale_of(unit: &str) -> Option<(&'static str, u64)> {
+    Some(match unit {
+        "B" => ("size", 1),
+        "KiB" => ("size", 1 << 10),
+        "MiB" => ("size", 1 << 20),
+        "GiB" => ("size", 1 << 30),
+        "B/s" => ("rate", 1),
+        "KiB/s" => ("rate", 1 << 10),
+        "MiB/s" => ("rate", 1 << 20),
+        "GiB/s" => ("rate", 1 << 30),
+        "bit/s" => ("bits", 1),
+        "kbit/s" => ("bits", 1_000),
+        "Mbit/s" => ("bits", 1_000_000),
+        "Gbit/s" => ("bits", 1_000_000_000),
+        "ms" => ("time", 1),
+        "s" => ("time", 1_000),
+        "min" => ("time", 60_000),
+        "h" => ("time", 3_600_000),
+        _ => return None,
+    })
+}
+
+/// Levels that measure the same, as whole numbers of the smallest unit among them: `500 Mbit/s`
+/// and `1 Gbit/s` are 500 and 1000 `Mbit/s`. `None` where that is not possible or the numbers
+/// would be long.
+#[must_use]
+pub fn in_one_unit(levels: &[&str]) -> Option<(String, Vec<String>)> {
+    let levels: Vec<Quantity<'_>> =
+        levels.iter().map(|level| Quantity::parse(level)).collect::<Option<_>>()?;
+    let first = levels.first()?;
+    if levels.iter().all(|level| level.unit == first.unit) {
+        let numbers = levels.iter().map(|level| level.number.to_owned()).collect();
+        return Some((first.unit.to_owned(), numbers));
+    }
+    let scales: Vec<(&str, u64)> =
+        levels.iter().map(|level| scale_of(level.unit)).collect::<Option<_>>()?;
+    let (at, &(what, smallest)) = scales.iter().enumerate().min_by_key(|(_, (_, scale))| *scale)?;
+    let numbers: Vec<String> = levels
+        .iter()
+        .zip(&scales)
+        .map(|(level, &(measures, scale))| {
+            let number: u64 = level.number.parse().ok()?;
+            let number = number.checked_mul(scale / smallest)?;
+            (measures == what && number < 100_000).then(|| number.to_string())
+        })
+        .collect::<Option<_>>()?;
+    Some((levels[at].unit.to_owned(), numbers))
 }
 
 /// All settings by name, in the order of their declaration.
@@ -141,5 +181,18 @@ mod tests {
         assert_eq!(Quantity::parse("256 MiB"), Some(Quantity { number: "256", unit: "MiB" }));
         assert_eq!(Quantity::parse("random"), None);
         assert_eq!(Quantity::parse("inf MiB"), None);
+    }
+
+    #[test]
+    fn levels_share_the_smallest_unit() {
+        let shared = |levels: &[&str]| {
+            in_one_unit(levels).map(|(unit, numbers)| format!("{} {unit}", numbers.join(" ")))
+        };
+        assert_eq!(shared(&["1 Gbit/s", "500 Mbit/s"]).as_deref(), Some("1000 500 Mbit/s"));
+        assert_eq!(shared(&["5000 pages/s", "0 pages/s"]).as_deref(), Some("5000 0 pages/s"));
+        assert_eq!(shared(&["3 h", "1 ms"]), None, "10800000 ms is not readable");
+        assert_eq!(shared(&["1 GiB", "1 GiB/s"]), None);
+        assert_eq!(shared(&["default", "1 GiB/s"]), None);
+        assert_eq!(shared(&[]), None);
     }
 }

@@ -1,0 +1,261 @@
+//! `report.md`: the whole run, for GitHub's Markdown.
+
+mod cell;
+mod syntax;
+
+use super::figure::FIGURES;
+use super::number::{duration, plural};
+use super::{Run, note, table};
+use crate::metric;
+use crate::summary::Quantity;
+use std::fmt::Write;
+use syntax::{escape, markdown_table};
+
+/// The report of a run as Markdown, ending in a newline.
+#[must_use]
+pub fn markdown(run: Run<'_>) -> String {
+    let sections = [
+        what_was_run(run),
+        results(run),
+        cell::cells(run),
+        own_time(run),
+        meanings(run),
+        repeat(run),
+    ];
+    format!("# {}\n\n{}", escape(&run.manifest.name), sections.join("\n"))
+}
+
+fn what_was_run(run: Run<'_>) -> String {
+    let Run { manifest, summary, .. } = run;
+    let code = |text: &str| format!("`{}`", text.replace(['`', '|', '\n'], " "));
+    let file = |name: &Option<camino::Utf8PathBuf>| {
+        name.as_ref().map_or_else(|| "–".to_owned(), |path| code(path.as_str()))
+    };
+    let lab = manifest.lab.get("name").and_then(|name| name.as_str()).unwrap_or("–");
+    let constants: Vec<String> = summary
+        .constants
+        .iter()
+        .map(|factor| format!("{} {}", escape(&factor.name), escape(&factor.value)))
+        .collect();
+    let versions: Vec<String> = manifest
+        .versions
+        .iter()
+        .map(|(name, version)| format!("{} {}", escape(name), escape(version)))
+        .collect();
+    let when = match (summary.started, summary.ended) {
+        (Some(started), Some(ended)) => format!(
+            "{} to {} UTC ({})",
+            started.strftime("%Y-%m-%d %H:%M:%S"),
+            ended.strftime("%H:%M:%S"),
+            duration(ended.duration_since(started).as_secs_f64())
+        ),
+        _ => "–".to_owned(),
+    };
+    let host = &manifest.host;
+    let gib = host.memory_bytes as f64 / f64::from(1 << 30);
+    let mut rows = vec![
+        ("Run", code(&manifest.run)),
+        ("Experiment", file(&manifest.experiment_file)),
+        ("Lab", format!("{} ({})", escape(lab), file(&manifest.lab_file))),
+        ("Trials", format!("{} of {} planned", summary.trials, manifest.planned_trials)),
+        ("When", when),
+        ("Same in all cells", constants.join(", ")),
+        (
+            "Accelerator",
+            format!(
+                "{}: {}",
+                manifest.accelerator.to_uppercase(),
+                escape(&manifest.accelerator_reason)
+            ),
+        ),
+        (
+            "QEMU",
+            format!(
+                "{} ({}, SHA-256 {})",
+                escape(&manifest.qemu.version),
+                code(manifest.qemu.path.as_str()),
+                code(short(&manifest.qemu.sha256))
+            ),
+        ),
+        (
+            "Guest",
+            format!(
+                "{} (SHA-256 {})",
+                escape(&manifest.guest.kind),
+                code(short(&manifest.guest.sha256))
+            ),
+        ),
+        (
+            "Host",
+            format!(
+                "{}, {}, {gib:.1} GiB, Linux {}",
+                escape(&host.cpu_model),
+                plural(host.cpu_count, "CPU"),
+                escape(&host.kernel)
+            ),
+        ),
+        ("Other tools", versions.join(", ")),
+        ("Seed", manifest.seed.to_string()),
+        ("Plan", format!("SHA-256 {}", code(short(&manifest.plan_hash)))),
+        ("precopy-lab", escape(&manifest.harness_version)),
+    ];
+    if let Some(git) = &manifest.git {
+        let dirty = if git.dirty { ", with changes that are not committed" } else { "" };
+        rows.push(("Commit", format!("{}{dirty}", code(short(&git.commit)))));
+    }
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| vec![name.to_owned(), value])
+        .collect();
+    let heads = [String::new(), String::new()];
+    format!("## What was run\n\n{}", markdown_table(&heads, &[false, false], &rows))
+}
+
+/// The first digits of a hash: enough to compare by eye; the manifest has all of it.
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+fn results(run: Run<'_>) -> String {
+    let summary = run.summary;
+    let mut heads: Vec<String> = summary.factors.iter().map(|name| escape(name)).collect();
+    let is_number = |at: usize| {
+        let mut levels = summary.cells.iter().filter_map(|cell| cell.factors.get(at));
+        levels.all(|level| Quantity::parse(&level.value).is_some())
+    };
+    let mut right: Vec<bool> = (0..heads.len()).map(is_number).collect();
+    heads.extend(["n".to_owned(), "outcomes".to_owned()]);
+    right.extend([true, false]);
+    let columns: Vec<Vec<String>> =
+        FIGURES.iter().map(|figure| figure.column(&summary.cells)).collect();
+    for figure in &FIGURES {
+        let name = figure.name();
+        heads.push(if figure.unit.is_empty() { name } else { format!("{name} ({})", figure.unit) });
+        right.push(true);
+    }
+    heads.push("integrity".to_owned());
+    right.push(false);
+    let rows: Vec<Vec<String>> = summary
+        .cells
+        .iter()
+        .enumerate()
+        .map(|(at, cell)| {
+            let mut row: Vec<String> =
+                cell.factors.iter().map(|factor| escape(&factor.value)).collect();
+            row.extend([cell.n.to_string(), table::outcomes_in_words(cell)]);
+            row.extend(columns.iter().map(|column| column[at].clone()));
+            row.push(table::integrity_in_words(cell));
+            row
+        })
+        .collect();
+    let mut out = "## Results\n\n".to_owned();
+    if rows.is_empty() {
+        out.push_str("No trial has a record yet.\n");
+    } else {
+        out.push_str(&markdown_table(&heads, &right, &rows));
+    }
+    out.push('\n');
+    let notes = [Some(note::how_to_read(run)), note::carries_over(run), note::missing(run)];
+    let warnings = run.warnings.iter().map(|warning| format!("warning: {warning}"));
+    for note in notes.into_iter().flatten().chain(warnings) {
+        // A code span that we wrote ourselves stays one.
+        let note = note.split('`').enumerate().map(|(at, part)| match at % 2 {
+            0 => escape(part),
+            _ => format!("`{part}`"),
+        });
+        let note: String = note.collect();
+        let note = match note.strip_prefix("warning: ") {
+            Some(rest) => format!("**Warning:** {rest}"),
+            None => note,
+        };
+        let _ = writeln!(out, "{note}\n");
+    }
+    let _ = writeln!(out, "{}.", table::trials_in_words(summary));
+    out
+}
+
+fn own_time(run: Run<'_>) -> String {
+    let wall = run.summary.phases.iter().find(|phase| phase.name == "wall");
+    let wall_total = wall.map_or(0.0, |phase| phase.total_s);
+    let rows: Vec<Vec<String>> = run
+        .summary
+        .phases
+        .iter()
+        .filter_map(|phase| {
+            let spread = phase.spread?;
+            let share = if phase.name == "overhead" || wall_total <= 0.0 {
+                "–".to_owned()
+            } else {
+                format!("{:.0} %", 100.0 * phase.total_s / wall_total)
+            };
+            Some(vec![
+                phase.name.replace('_', " "),
+                format!("{:.3}", spread.median),
+                format!("{:.3} – {:.3}", spread.min, spread.max),
+                phase.n.to_string(),
+                duration(phase.total_s),
+                share,
+            ])
+        })
+        .collect();
+    let heads = ["phase", "median (s)", "min – max (s)", "n", "in all", "share"].map(str::to_owned);
+    format!(
+        "## Where the time went\n\n{}\n`overhead` is what the harness itself adds to a completed \
+         trial: wall less migration time, gate and verification. `wall` is the whole trial.\n",
+        markdown_table(&heads, &[false, true, true, true, true, true], &rows)
+    )
+}
+
+fn meanings(run: Run<'_>) -> String {
+    let kvm = run.manifest.accelerator.eq_ignore_ascii_case("kvm");
+    let mut heads = ["metric", "unit", "meaning"].map(str::to_owned).to_vec();
+    let mut right = vec![false; 3];
+    if !kvm {
+        heads.push("carries over to KVM".to_owned());
+        right.push(false);
+    }
+    let rows: Vec<Vec<String>> = metric::ALL
+        .iter()
+        .map(|definition| {
+            // The meanings are ours and hold code spans on purpose.
+            let meaning = definition.meaning.replace('|', "\\|");
+            let mut row = vec![definition.name.to_owned(), definition.unit.to_owned(), meaning];
+            if !kvm {
+                row.push(if definition.carries_over_to_kvm { "yes" } else { "**no**" }.to_owned());
+            }
+            row
+        })
+        .collect();
+    let names: Vec<String> =
+        FIGURES.iter().map(|figure| format!("{} is `{}`", figure.name(), figure.metric)).collect();
+    format!(
+        "## What the metrics mean\n\nIn the table of results, {}. A median of an even number of \
+         values is the mean of the middle two. Bytes are shown in MiB.\n\n{}",
+        names.join(", "),
+        markdown_table(&heads, &right, &rows)
+    )
+}
+
+fn repeat(run: Run<'_>) -> String {
+    let manifest = run.manifest;
+    let mut command = "cargo xtask experiment".to_owned();
+    if let Some(file) = &manifest.experiment_file {
+        let _ = write!(command, " {file}");
+    }
+    if let Some(file) = &manifest.lab_file {
+        let _ = write!(command, " --lab {file}");
+    }
+    format!(
+        "## Repeat it, look further\n\n\
+         ```sh\n{command}\ncargo xtask report {run}\n```\n\n\
+         In the run's folder (`{folder}`):\n\n\
+         - `manifest.json`: everything that makes the run repeatable, hashes in full\n\
+         - `records.jsonl`: one line a trial, every outcome\n\
+         - `series/TRIAL.json.gz`: what was sampled in a trial, its rounds and heartbeats\n\
+         - `logs/`: the words of QEMU and of the observer\n\
+         - `summary.json`: what this report shows, for programs\n",
+        run = manifest.run,
+        folder = run.folder
+    )
+}

@@ -1,0 +1,167 @@
+//! What is said around the figures, in words: what was measured, what each outcome's cause was,
+//! what the figures do not say.
+
+use super::figure::{FIGURES, Shown, outcome_words};
+use super::number::{self, MIB, plural};
+use super::{Run, table, text};
+use crate::metric;
+use crate::record::Outcome;
+use crate::summary::{Cause, CellSummary};
+
+/// What a cell is called: its identity, which `--filter` understands.
+pub(super) fn label(cell: &CellSummary) -> &str {
+    if cell.cell.is_empty() { "the only cell" } else { &cell.cell }
+}
+
+/// What was run on what, above a table.
+pub(super) fn heading(run: Run<'_>) -> Vec<String> {
+    let Run { manifest, summary, .. } = run;
+    let cells = u32::try_from(summary.cells.len()).unwrap_or(u32::MAX);
+    let constants: Vec<String> = summary
+        .constants
+        .iter()
+        .map(|factor| format!("{} {}", factor.name.replace('_', " "), factor.value))
+        .collect();
+    let policies: Vec<&str> = summary.policies.iter().map(String::as_str).collect();
+    let mut lines = vec![
+        format!(
+            "{}: {} in {} (run {})",
+            manifest.name,
+            plural(summary.trials, "trial"),
+            plural(cells, "cell"),
+            manifest.run
+        ),
+        format!(
+            "QEMU {} under {}, {} guest{}{}",
+            manifest.qemu.version,
+            accelerator(run),
+            manifest.guest.kind,
+            if policies.is_empty() { "" } else { ", policy " },
+            text::list(&policies)
+        ),
+    ];
+    if !constants.is_empty() {
+        lines.push(format!("Same in all: {}", constants.join(", ")));
+    }
+    lines
+}
+
+fn accelerator(run: Run<'_>) -> String {
+    run.manifest.accelerator.to_uppercase()
+}
+
+/// What the reader of a table must know, a paragraph each.
+pub(super) fn below_table(run: Run<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if run.summary.trials > 0 {
+        notes.push(how_to_read(run));
+        notes.extend(carries_over(run));
+        notes.push(format!("{}.", table::trials_in_words(run.summary)));
+    }
+    for cell in &run.summary.cells {
+        for cause in &cell.causes {
+            notes.push(format!("- {}: {}", label(cell), cause_in_words(cell, cause)));
+        }
+    }
+    notes.extend(missing(run));
+    notes.extend(run.warnings.iter().map(|warning| format!("warning: {warning}")));
+    notes.push(format!("Run folder: {}", run.folder));
+    notes
+}
+
+pub(super) fn how_to_read(run: Run<'_>) -> String {
+    let mut note =
+        "Figures are medians over a cell's completed trials. Verified: guests whose every \
+                    page was checked and right."
+            .to_owned();
+    let bound = |cell: &CellSummary| {
+        FIGURES.iter().any(|figure| matches!(figure.of(cell), Shown::AtLeast(_)))
+    };
+    if run.summary.cells.iter().any(bound) {
+        note.push_str(
+            " In a cell where no trial completed: what was measured until the cancellation (≥: it \
+             was still growing).",
+        );
+    }
+    note
+}
+
+/// Which figures of the table say nothing about KVM; nothing when KVM was measured.
+pub(super) fn carries_over(run: Run<'_>) -> Option<String> {
+    if run.manifest.accelerator.eq_ignore_ascii_case("kvm") {
+        return None;
+    }
+    let names: Vec<(String, bool)> = FIGURES
+        .iter()
+        .filter_map(|figure| {
+            let definition = metric::definition(figure.metric)?;
+            Some((figure.name(), definition.carries_over_to_kvm))
+        })
+        .collect();
+    let named = |carries: bool| {
+        let names: Vec<&str> = names
+            .iter()
+            .filter(|(_, it_does)| *it_does == carries)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        text::list(&names)
+    };
+    Some(format!(
+        "Measured under {} ({}), where the guest's CPU is emulated: {} do not carry over to KVM; {} do.",
+        accelerator(run),
+        run.manifest.accelerator_reason,
+        named(false),
+        named(true)
+    ))
+}
+
+/// A cause with how many it is of, and what is known besides.
+pub(super) fn cause_in_words(cell: &CellSummary, cause: &Cause) -> String {
+    let n = u32::try_from(cause.trials.len()).unwrap_or(u32::MAX);
+    let first = cause.trials.first().copied().unwrap_or_default();
+    let which = match n {
+        1 => format!("trial {first}"),
+        2 => format!("trial {first}; the other alike"),
+        n => format!("trial {first}; the other {} alike", n - 1),
+    };
+    let reason = cause.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut words = format!("{n} {}: {reason} ({which})", outcome_words(cause.outcome).0);
+    if cause.outcome == Outcome::NotConverged
+        && (n > 1 || !reason.contains("/s"))
+        && let Some(known) = known_of_unfinished(cell)
+    {
+        words.push_str(&format!("; {known}"));
+    }
+    words
+}
+
+/// Dirty rate against throughput, of the trials of a cell that did not converge.
+fn known_of_unfinished(cell: &CellSummary) -> Option<String> {
+    let parts: Vec<String> = [
+        (metric::DIRTY_RATE, "dirty rate ", "MiB/s"),
+        (metric::THROUGHPUT, "true speed ", "MiB/s"),
+        (metric::REMAINING, "", "MiB left"),
+    ]
+    .into_iter()
+    .filter_map(|(name, words, unit)| {
+        let value = cell.metric(Outcome::NotConverged, name)?.spread?.median / MIB;
+        let digits = number::decimals([value], 0.0);
+        Some(format!("{words}{} {unit}", number::fixed(value, digits)))
+    })
+    .collect();
+    if parts.is_empty() { None } else { Some(format!("medians: {}", parts.join(", "))) }
+}
+
+/// Planned trials without a record.
+pub(super) fn missing(run: Run<'_>) -> Option<String> {
+    let missing = run.manifest.planned_trials.checked_sub(run.summary.trials)?;
+    if missing == 0 {
+        return None;
+    }
+    let have = if missing == 1 { "has" } else { "have" };
+    Some(format!(
+        "warning: {missing} of {} {have} no record; `cargo xtask experiment --resume {}` runs what is missing",
+        plural(run.manifest.planned_trials, "planned trial"),
+        run.manifest.run
+    ))
+}
