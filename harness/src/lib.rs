@@ -2,6 +2,8 @@
 //!
 //! Data flows one way: spec → plan → trial → record → summary → report.
 
+pub mod experiment;
 pub mod metric;
+pub mod plan;
 pub mod record;
 pub mod settings;
