@@ -2,9 +2,11 @@
 //!
 //! Data flows one way: spec → plan → trial → record → summary → report.
 
+pub mod experiment;
 #[cfg(test)]
 mod fixture;
 pub mod metric;
+pub mod plan;
 pub mod record;
 pub mod report;
 pub mod run_folder;

@@ -1,10 +1,13 @@
 //! The factors of an experiment, resolved for one cell.
 
+pub mod level;
+
 use lab::units::{BitRate, ByteRate, Bytes, Millis, PageRate};
+use level::text_form;
 use serde::{Deserialize, Serialize};
 
 /// Everything that a trial is told to do. One field per factor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The guest's memory.
@@ -22,15 +25,14 @@ pub struct Settings {
     pub content: Content,
     /// Rate of the migration network's links (`tc`); `None` leaves them as the lab made them.
     pub link_rate: Option<BitRate>,
-    /// The hypervisor's own cap, which does not bind the stop phase; `None` leaves its default.
-    pub bandwidth_limit: Option<ByteRate>,
+    /// The hypervisor's own cap, which does not bind the stop phase.
+    pub bandwidth_limit: BandwidthLimit,
     /// The downtime that the hypervisor aims at.
     pub downtime_limit: Millis,
 }
 
 /// Order in which the workload touches its working set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pattern {
     /// Touches nothing.
     Idle,
@@ -43,8 +45,7 @@ pub enum Pattern {
 }
 
 /// What the guest's pages hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Content {
     /// Pseudo-random words.
     Random,
@@ -53,3 +54,23 @@ pub enum Content {
     /// Zeros.
     Zero,
 }
+
+/// The hypervisor's own cap of the stream: `default`, `unlimited`, or a rate such as `32 MiB/s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BandwidthLimit {
+    /// As the hypervisor has it; QEMU's is 128 MiB/s.
+    Default,
+    /// None.
+    Unlimited,
+    /// This rate.
+    Capped(ByteRate),
+}
+
+text_form!(Pattern {
+    Idle = "idle",
+    Sequential = "sequential",
+    Random = "random",
+    Hotspot = "hotspot",
+});
+text_form!(Content { Random = "random", Sparse = "sparse", Zero = "zero" });
+text_form!(BandwidthLimit { Default = "default", Unlimited = "unlimited" } or Capped(ByteRate));

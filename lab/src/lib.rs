@@ -8,3 +8,4 @@ pub mod provider;
 pub mod spec;
 pub mod state;
 pub mod units;
+pub mod yaml;

@@ -49,6 +49,21 @@ pub struct QuantityError {
     expected: &'static str,
     example: &'static str,
     got: String,
+    hint: Option<String>,
+}
+
+impl QuantityError {
+    /// What was expected, with an example.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        format!("{}, such as `{}`", self.expected, self.example)
+    }
+
+    /// What was probably meant, where the text is a near miss.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
 }
 
 /// One unit of a quantity: its spelling and how many base units it is.
@@ -59,50 +74,106 @@ struct Spelling {
     example: &'static str,
     /// Largest first; the first that divides the value is the one it is written in.
     units: &'static [Unit],
+    /// What people write instead (in lower case, without blanks), and what to do about it.
+    misses: &'static [(&'static [&'static str], &'static str)],
 }
 
 const BYTES: Spelling = Spelling {
     expected: "a size in KiB, MiB or GiB",
     example: "256 MiB",
     units: &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)],
+    misses: &[
+        (
+            &["k", "kb", "m", "mb", "g", "gb"],
+            "sizes count in powers of 1024: write KiB, MiB or GiB",
+        ),
+        (&["t", "tb", "tib"], "write it in GiB"),
+        (&["pages", "page"], "write the size: a page is 4 KiB"),
+    ],
 };
 const BIT_RATE: Spelling = Spelling {
     expected: "a link rate in kbit/s, Mbit/s or Gbit/s",
     example: "1 Gbit/s",
     units: &[("Gbit/s", 1_000_000_000), ("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("bit/s", 1)],
+    misses: &[
+        (
+            &["k", "kbit", "kbps", "m", "mbit", "mbps", "g", "gbit", "gbps"],
+            "write kbit/s, Mbit/s or Gbit/s",
+        ),
+        (
+            &["kb/s", "mb/s", "gb/s", "kib/s", "mib/s", "gib/s"],
+            "a link counts bits, not bytes: write kbit/s, Mbit/s or Gbit/s; 1 MB/s is 8 Mbit/s",
+        ),
+    ],
 };
 const BYTE_RATE: Spelling = Spelling {
     expected: "a rate in KiB/s, MiB/s or GiB/s",
     example: "32 MiB/s",
     units: &[("GiB/s", 1 << 30), ("MiB/s", 1 << 20), ("KiB/s", 1 << 10), ("B/s", 1)],
+    misses: &[
+        (
+            &["kb/s", "mb/s", "gb/s"],
+            "this cap counts in powers of 1024: write KiB/s, MiB/s or GiB/s",
+        ),
+        (&["kib", "mib", "gib", "k", "m", "g"], "add `/s`: this is a rate"),
+        (
+            &["kbit/s", "mbit/s", "gbit/s", "kbps", "mbps", "gbps"],
+            "this cap counts bytes, not bits: 8 Mbit/s are 0.95 MiB/s",
+        ),
+    ],
 };
 const PAGE_RATE: Spelling = Spelling {
     expected: "a touch rate in pages/s",
     example: "5000 pages/s",
     units: &[("pages/s", 1)],
+    misses: &[
+        (&["page/s", "p/s", "/s", "pps", "pages", "hz"], "write pages/s"),
+        (&["kib/s", "mib/s", "mb/s"], "count pages of 4 KiB: 1 MiB/s is `256 pages/s`"),
+    ],
 };
 const MILLIS: Spelling = Spelling {
     expected: "a length of time in ms, s, min or h",
     example: "300 ms",
     units: &[("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)],
+    misses: &[
+        (&["sec", "secs", "second", "seconds"], "write s"),
+        (&["m", "mins", "minute", "minutes"], "write min"),
+        (&["hour", "hours", "hr"], "write h"),
+        (&["msec", "msecs", "millis", "milliseconds"], "write ms"),
+        (&["us", "µs", "ns"], "times are whole milliseconds here"),
+    ],
 };
 
 impl Spelling {
     fn parse(&self, text: &str) -> Result<u64, QuantityError> {
-        self.try_parse(text).ok_or_else(|| QuantityError {
+        self.try_parse(text).ok_or_else(|| self.refuse(text))
+    }
+
+    fn refuse(&self, text: &str) -> QuantityError {
+        QuantityError {
             expected: self.expected,
             example: self.example,
             got: text.to_owned(),
-        })
+            hint: self.hint(text),
+        }
+    }
+
+    fn hint(&self, text: &str) -> Option<String> {
+        let (number, unit) = split_number(text);
+        if number.is_empty() {
+            return None;
+        }
+        if unit.is_empty() {
+            let unit = self.example.split_once(' ').map_or("", |(_, unit)| unit);
+            return Some(format!("add its unit, such as `{number} {unit}`"));
+        }
+        let unit: String = unit.to_lowercase().split_whitespace().collect();
+        let miss = self.misses.iter().find(|(written, _)| written.contains(&unit.as_str()));
+        miss.map(|(_, hint)| (*hint).to_owned())
     }
 
     fn try_parse(&self, text: &str) -> Option<u64> {
-        let text = text.trim();
-        let number_end = text
-            .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(number_end);
-        let unit = unit.trim();
+        let (number, unit) = split_number(text);
         let factor = self.units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1;
         decimal_times(&number.replace('_', ""), factor)
     }
@@ -121,6 +192,15 @@ impl Spelling {
         };
         f.pad(&format!("{} {name}", value / factor))
     }
+}
+
+/// A number and what follows it, both without blanks around.
+fn split_number(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end =
+        text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim())
 }
 
 /// `number × factor`, exact: `1.5` of 1024 is 1536; what is not a whole result is refused.
@@ -144,11 +224,7 @@ macro_rules! quantity {
             type Err = QuantityError;
             fn from_str(text: &str) -> Result<Self, QuantityError> {
                 let value = $spelling.parse(text)?;
-                <$inner>::try_from(value).map(Self).map_err(|_| QuantityError {
-                    expected: $spelling.expected,
-                    example: $spelling.example,
-                    got: text.to_owned(),
-                })
+                <$inner>::try_from(value).map(Self).map_err(|_| $spelling.refuse(text))
             }
         }
         impl fmt::Display for $type {
@@ -170,7 +246,9 @@ macro_rules! quantity {
                         write!(f, "{}, such as `{}`", $spelling.expected, $spelling.example)
                     }
                     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
-                        text.parse().map_err(E::custom)
+                        text.parse().map_err(|error: QuantityError| {
+                            E::custom(crate::yaml::with_hint(&error, error.hint()))
+                        })
                     }
                 }
                 deserializer.deserialize_str(Visitor)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     record::Outcome,
-    settings::{Content, Pattern, Settings},
+    settings::{BandwidthLimit, Content, Pattern, Settings},
 };
 use anyhow::{Context, Result};
 use lab::{
@@ -183,10 +183,11 @@ fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
     MigrationOrder {
         listen: SocketAddrV4::new(target, MIGRATION_PORT),
         downtime_limit: order.settings.downtime_limit.duration(),
-        cap: order
-            .settings
-            .bandwidth_limit
-            .map_or(SendCap::Default, |rate| SendCap::BytesPerSecond(rate.0)),
+        cap: match order.settings.bandwidth_limit {
+            BandwidthLimit::Default => SendCap::Default,
+            BandwidthLimit::Unlimited => SendCap::Unlimited,
+            BandwidthLimit::Capped(rate) => SendCap::BytesPerSecond(rate.0),
+        },
         max_time: order.max_time,
     }
 }

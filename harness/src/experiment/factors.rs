@@ -1,0 +1,265 @@
+//! The factors: declared once, here.
+
+use crate::settings::{
+    BandwidthLimit, Content, Pattern, Settings,
+    level::{Level, LevelError, text_form},
+};
+use lab::units::{BitRate, Bytes, Millis, PageRate};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, IntoDeserializer, SeqAccess, Visitor},
+};
+use std::{fmt, marker::PhantomData};
+
+/// Memory of the guest that it needs for itself and cannot fill: image, tables, queues, and the
+/// ranges that the firmware keeps.
+pub const GUEST_OWN: Bytes = Bytes(16 << 20);
+
+/// How much of the guest is filled: `working_set`, `memory` (all that it can fill), or a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Filled {
+    /// No more than the workload touches.
+    WorkingSet,
+    /// All of the memory less [`GUEST_OWN`].
+    Memory,
+    /// This much.
+    Size(Bytes),
+}
+
+/// The rate of the migration network's links: `lab` leaves them as the lab made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkRate {
+    /// As the lab file says.
+    Lab,
+    /// This rate.
+    Shaped(BitRate),
+}
+
+text_form!(Filled { WorkingSet = "working_set", Memory = "memory" } or Size(Bytes));
+text_form!(LinkRate { Lab = "lab" } or Shaped(BitRate));
+
+/// Declares the factors, each with its type and its default level.
+macro_rules! factors {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr,)+) => {
+        /// The levels of every factor. In YAML a factor has one level or a list of them.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields, expecting = "a mapping of factors to their levels")]
+        pub struct Factors {
+            $($(#[$doc])*
+            #[serde(deserialize_with = "one_or_more", serialize_with = "one_or_list")]
+            pub $name: Vec<$type>,)+
+        }
+
+        impl Default for Factors {
+            fn default() -> Self {
+                Self { $($name: vec![$default],)+ }
+            }
+        }
+
+        /// One level of each factor.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub struct Levels {
+            $($(#[$doc])* pub $name: $type,)+
+        }
+
+        /// Some of the factors, one level each: what an exclude, an include or a filter names.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields, expecting = "a mapping of factors to one level each")]
+        pub struct Selection {
+            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$type>,)+
+        }
+
+        /// The names of all factors, in the order in which they are written.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        impl Factors {
+            /// The first level of each factor; `None` when one has no level.
+            #[must_use]
+            pub fn first(&self) -> Option<Levels> {
+                Some(Levels { $($name: *self.$name.first()?,)+ })
+            }
+
+            /// The full factorial; the last factor varies fastest. Empty when a factor has no
+            /// level.
+            #[must_use]
+            pub fn product(&self) -> Vec<Levels> {
+                let mut rows: Vec<Levels> = self.first().into_iter().collect();
+                $(rows = rows
+                    .iter()
+                    .flat_map(|row| self.$name.iter().map(|level| Levels { $name: *level, ..*row }))
+                    .collect();)+
+                rows
+            }
+
+            /// How many cells the full factorial has; `None` when that is beyond counting.
+            #[must_use]
+            pub fn cells(&self) -> Option<usize> {
+                let mut cells = 1_usize;
+                $(cells = cells.checked_mul(self.$name.len())?;)+
+                Some(cells)
+            }
+
+            /// Each factor with its levels as text.
+            #[must_use]
+            pub fn texts(&self) -> Vec<(&'static str, Vec<String>)> {
+                vec![$((stringify!($name), self.$name.iter().map(ToString::to_string).collect()),)+]
+            }
+        }
+
+        impl Levels {
+            /// Each factor with its level as text.
+            #[must_use]
+            pub fn texts(&self) -> Vec<(&'static str, String)> {
+                vec![$((stringify!($name), self.$name.to_string()),)+]
+            }
+        }
+
+        impl Selection {
+            /// Whether the levels are those it names.
+            #[must_use]
+            pub fn matches(&self, levels: &Levels) -> bool {
+                $(self.$name.is_none_or(|level| level == levels.$name))&&+
+            }
+
+            /// These levels, but those it names.
+            #[must_use]
+            pub fn over(&self, levels: Levels) -> Levels {
+                Levels { $($name: self.$name.unwrap_or(levels.$name),)+ }
+            }
+
+            /// Each factor that it names, with its level as text.
+            #[must_use]
+            pub fn texts(&self) -> Vec<(&'static str, String)> {
+                [$((stringify!($name), self.$name.map(|level| level.to_string())),)+]
+                    .into_iter()
+                    .filter_map(|(name, level)| Some((name, level?)))
+                    .collect()
+            }
+
+            /// Names one more factor. `None` when there is none of that name.
+            pub fn set(&mut self, name: &str, level: &str) -> Option<Result<(), LevelError>> {
+                match name {
+                    $(stringify!($name) => Some(Level::read(level).map(|level| self.$name = Some(level))),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+factors! {
+    /// The guest's memory. Default: `256 MiB`.
+    memory: Bytes = Bytes(256 << 20),
+    /// The part of it that the workload touches. Default: `64 MiB`.
+    working_set: Bytes = Bytes(64 << 20),
+    /// The part of it that is filled before the migration, working set included: `working_set`,
+    /// `memory` (all that the guest can fill) or a size. Default: `working_set`.
+    filled: Filled = Filled::WorkingSet,
+    /// Pages of 4 KiB touched per second. Default: `1000 pages/s`.
+    touch_rate: PageRate = PageRate(1000),
+    /// Order of the touches: `idle`, `sequential`, `random`, `hotspot`. Default: `random`.
+    pattern: Pattern = Pattern::Random,
+    /// What the pages hold: `random`, `sparse`, `zero`. Default: `random`.
+    content: Content = Content::Random,
+    /// Rate of the migration network's links; `lab` leaves the lab's own. Default: `lab`.
+    link_rate: LinkRate = LinkRate::Lab,
+    /// The hypervisor's own cap: `default`, `unlimited` or a rate. Default: `default`.
+    bandwidth_limit: BandwidthLimit = BandwidthLimit::Default,
+    /// The downtime that the hypervisor aims at. Default: `300 ms`.
+    downtime_limit: Millis = Millis(300),
+}
+
+impl Levels {
+    /// What a trial is told to do.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            memory: self.memory,
+            working_set: self.working_set,
+            filled: match self.filled {
+                Filled::WorkingSet => self.working_set,
+                Filled::Memory => fillable(self.memory),
+                Filled::Size(size) => size,
+            },
+            touch_rate: self.touch_rate,
+            pattern: self.pattern,
+            content: self.content,
+            link_rate: match self.link_rate {
+                LinkRate::Lab => None,
+                LinkRate::Shaped(rate) => Some(rate),
+            },
+            bandwidth_limit: self.bandwidth_limit,
+            downtime_limit: self.downtime_limit,
+        }
+    }
+}
+
+/// As much as a guest of this memory can fill.
+#[must_use]
+pub const fn fillable(memory: Bytes) -> Bytes {
+    Bytes(memory.0.saturating_sub(GUEST_OWN.0))
+}
+
+/// Reads one level, or a list of them.
+fn one_or_more<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct OneOrMore<T>(PhantomData<T>);
+
+    impl<T> OneOrMore<T> {
+        /// One level. Numbers come here too, so that their refusal says what is missing.
+        fn one<'de, E: Error>(text: &str) -> Result<Vec<T>, E>
+        where
+            T: Deserialize<'de>,
+        {
+            T::deserialize(text.to_owned().into_deserializer()).map(|level| vec![level])
+        }
+    }
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMore<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("one level, or a list of levels, `[a, b]`")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
+            Self::one(text)
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<T>, E> {
+            Self::one(&number.to_string())
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<Vec<T>, E> {
+            Self::one(&number.to_string())
+        }
+
+        fn visit_f64<E: Error>(self, number: f64) -> Result<Vec<T>, E> {
+            Self::one(&number.to_string())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut levels = Vec::new();
+            while let Some(level) = list.next_element()? {
+                levels.push(level);
+            }
+            Ok(levels)
+        }
+    }
+
+    deserializer.deserialize_any(OneOrMore(PhantomData))
+}
+
+/// Writes a single level by itself.
+fn one_or_list<T: Serialize, S: Serializer>(
+    levels: &Vec<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match levels.as_slice() {
+        [one] => one.serialize(serializer),
+        levels => levels.serialize(serializer),
+    }
+}

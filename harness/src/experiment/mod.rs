@@ -1,0 +1,194 @@
+//! The experiment file: factors and their levels, and how often each combination is tried.
+
+mod check;
+mod factors;
+
+pub use factors::{Factors, Filled, GUEST_OWN, Levels, LinkRate, NAMES, Selection, fillable};
+
+use crate::settings::{
+    Settings,
+    level::{Level, LevelError},
+};
+use camino::Utf8Path;
+use lab::{
+    units::Millis,
+    yaml::{self, FileError, Report, with_hint},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::fmt;
+
+/// An experiment, as its file declares it, defaults filled in. Serialised it is a file again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `name`, `replicates` and `factors`")]
+pub struct Experiment {
+    /// Its name: letters, digits and dashes.
+    pub name: String,
+    /// One line on what it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Seed of the order of the trials, of the roles and of the guests' content. Default: 1.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// How often each cell is tried, 1 to 1000.
+    pub replicates: u32,
+    /// Longest time of a migration, 1 s to 1 h; one that takes longer has not converged.
+    /// Default: 30 s.
+    #[serde(default = "default_max_time")]
+    pub max_time: Millis,
+    /// The driver's rules during a migration. Default: `qemu`.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Time between two heartbeats of a guest, 1 ms to 100 ms. Default: 1 ms.
+    #[serde(default = "default_heartbeat_interval")]
+    pub heartbeat_interval: Millis,
+    /// What is varied, and what is held. A factor that is left out has its default.
+    #[serde(default)]
+    pub factors: Factors,
+    /// Cells that are left out: all that have the levels of one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<Selection>,
+    /// Cells that are tried besides: the levels given, and each other factor's first level.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Selection>,
+}
+
+const fn default_seed() -> u64 {
+    1
+}
+
+const fn default_max_time() -> Millis {
+    Millis(30_000)
+}
+
+const fn default_heartbeat_interval() -> Millis {
+    Millis(1)
+}
+
+/// The driver's rules during a migration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// QEMU's defaults, with return-path on.
+    #[default]
+    Qemu,
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Qemu => f.pad("qemu"),
+        }
+    }
+}
+
+impl Level for Policy {
+    fn read(text: &str) -> Result<Self, LevelError> {
+        match text {
+            "qemu" => Ok(Self::Qemu),
+            _ => Err(LevelError::new(text, &["qemu"], None)),
+        }
+    }
+}
+
+impl Serialize for Policy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "proxmox" {
+            let text = with_hint("policy `proxmox` is not built yet", Some("use `qemu`"));
+            return Err(D::Error::custom(text));
+        }
+        Self::read(&text).map_err(|error| D::Error::custom(with_hint(&error, error.hint())))
+    }
+}
+
+/// One combination of levels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// Its varying factors, `touch_rate=5000 pages/s, link_rate=lab`; `all` where nothing
+    /// varies. It is also the filter that selects it.
+    pub id: String,
+    /// Its levels, as they are declared.
+    pub levels: Levels,
+    /// What its trials are told to do.
+    pub settings: Settings,
+}
+
+impl Experiment {
+    /// Reads and checks an experiment file's text; `file_name` is for the report.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(file_name: &str, text: &str) -> Result<Self, Report> {
+        let parsed = yaml::parse::<Self>(file_name, text).map_err(factors_go_below)?;
+        let problems = check::problems(&parsed);
+        parsed.checked(problems)
+    }
+
+    /// Reads and checks an experiment file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or anything is wrong with it.
+    pub fn read(path: &Utf8Path) -> Result<Self, FileError> {
+        Ok(Self::parse(path.as_str(), &yaml::read_text(path)?)?)
+    }
+
+    /// The levels of every cell: the factorial in its order less the excluded, then the included.
+    #[must_use]
+    pub fn combinations(&self) -> Vec<Levels> {
+        let mut cells = self.factors.product();
+        cells.retain(|levels| !self.exclude.iter().any(|selection| selection.matches(levels)));
+        if let Some(first) = self.factors.first() {
+            cells.extend(self.include.iter().map(|selection| selection.over(first)));
+        }
+        cells
+    }
+
+    /// The factors in which the cells differ, in their order.
+    #[must_use]
+    pub fn varying(&self) -> Vec<&'static str> {
+        let cells: Vec<_> = self.combinations().iter().map(Levels::texts).collect();
+        let Some((first, others)) = cells.split_first() else { return Vec::new() };
+        (0..NAMES.len())
+            .filter(|&factor| others.iter().any(|cell| cell[factor].1 != first[factor].1))
+            .map(|factor| NAMES[factor])
+            .collect()
+    }
+
+    /// The cells, in a stable order.
+    #[must_use]
+    pub fn cells(&self) -> Vec<Cell> {
+        let varying = self.varying();
+        self.combinations()
+            .into_iter()
+            .map(|levels| Cell { id: id(&levels, &varying), levels, settings: levels.settings() })
+            .collect()
+    }
+}
+
+fn id(levels: &Levels, varying: &[&str]) -> String {
+    if varying.is_empty() {
+        return "all".to_owned();
+    }
+    let named = levels.texts().into_iter().filter(|(name, _)| varying.contains(name));
+    named.map(|(name, level)| format!("{name}={level}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A factor at the top of the file is a known word in the wrong place; the hint says so.
+fn factors_go_below(mut report: Report) -> Report {
+    for problem in &mut report.problems {
+        for name in NAMES {
+            if problem.message == format!("unknown key `{name}`") {
+                problem.hint = Some(format!("`{name}` is a factor: write it below `factors:`"));
+            }
+        }
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! The lab file: which nodes and networks there are, who provides them, what runs guests.
+
+mod check;
+mod cidr;
+
+pub use cidr::Ipv4Cidr;
+
+use crate::{
+    units::BitRate,
+    yaml::{self, FileError, Report, did_you_mean, one_of, with_hint},
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::{fmt, net::Ipv4Addr};
+
+/// Addresses at the top of the guest network that are kept for guests.
+pub const GUEST_SLOTS: u32 = 16;
+
+/// A lab, as its file declares it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `name`, `provider` and `hypervisor`")]
+pub struct LabSpec {
+    /// The lab's name: letters, digits and dashes, at most 20.
+    pub name: String,
+    /// What makes the nodes exist.
+    pub provider: Provider,
+    /// What runs and migrates guests on them.
+    pub hypervisor: HypervisorKind,
+    /// The nodes' names, three or more; letters, digits and dashes, at most 10 characters, since
+    /// network interfaces are named after them. Default: `node1`, `node2`, `node3`.
+    #[serde(default = "default_nodes")]
+    pub nodes: Vec<String>,
+    /// The lab's networks.
+    #[serde(default)]
+    pub networks: Networks,
+    /// Settings of the hypervisor `qemu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qemu: Option<QemuSpec>,
+}
+
+fn default_nodes() -> Vec<String> {
+    ["node1", "node2", "node3"].map(str::to_owned).to_vec()
+}
+
+/// The two networks of a lab. Each node has a link to both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping with `guest` and `migration`, each a network"
+)]
+pub struct Networks {
+    /// Management and guest LAN: heartbeats and the harness's own traffic.
+    /// Default: `10.77.0.0/24`, MTU 1500, unlimited.
+    pub guest: Network,
+    /// What guests are migrated over. Default: `10.78.0.0/24`, MTU 1500, 1 Gbit/s.
+    pub migration: Network,
+}
+
+impl Default for Networks {
+    fn default() -> Self {
+        let network = |subnet, link_rate| Network {
+            cidr: Ipv4Cidr::new(Ipv4Addr::new(10, subnet, 0, 0), 24),
+            mtu: default_mtu(),
+            link_rate,
+        };
+        Self { guest: network(77, None), migration: network(78, Some(BitRate(1_000_000_000))) }
+    }
+}
+
+/// One network, a bridge of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `cidr`, `mtu` and `link_rate`")]
+pub struct Network {
+    /// Its addresses, such as `10.77.0.0/24`.
+    pub cidr: Ipv4Cidr,
+    /// Largest packet in bytes, 576 to 9000. Default: 1500.
+    #[serde(default = "default_mtu")]
+    pub mtu: u32,
+    /// Rate of each node's link, each way, by `tc`; `None`, written `unlimited`, shapes nothing.
+    /// Default: `unlimited`.
+    #[serde(default, serialize_with = "write_rate", deserialize_with = "read_rate")]
+    pub link_rate: Option<BitRate>,
+}
+
+const fn default_mtu() -> u32 {
+    1500
+}
+
+impl Network {
+    /// Address of the node with this index, from 0: `node1` has `.1`.
+    #[must_use]
+    pub fn node_address(&self, index: usize) -> Ipv4Addr {
+        self.cidr.host(u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1))
+    }
+
+    /// Address of a guest: the [`GUEST_SLOTS`] top ones are theirs, the highest is slot 0;
+    /// higher slots begin again, so a trial's number will do.
+    #[must_use]
+    pub fn guest_address(&self, slot: u32) -> Ipv4Addr {
+        self.cidr.host(self.cidr.hosts().saturating_sub(slot % GUEST_SLOTS))
+    }
+}
+
+/// Settings of the hypervisor `qemu`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `binary` and `accelerator`")]
+pub struct QemuSpec {
+    /// The program. Default: the best that is found on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary: Option<Utf8PathBuf>,
+    /// What runs the guest's instructions. Default: `auto`.
+    pub accelerator: Accelerator,
+}
+
+/// A word of a lab file: some are known and built, some known and not built yet.
+macro_rules! words {
+    (
+        $(#[$doc:meta])* $type:ident, $what:literal, later: [$($later:literal),*],
+        { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $type { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $type {
+            /// As it is written in a lab file.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match String::deserialize(deserializer)?.as_str() {
+                    $($word => Ok(Self::$variant),)+
+                    word => Err(D::Error::custom(refusal($what, word, &[$($word),+], &[$($later),*]))),
+                }
+            }
+        }
+    };
+}
+
+fn refusal(what: &str, word: &str, known: &[&str], later: &[&str]) -> String {
+    if later.contains(&word) {
+        let hint = format!("use {}", one_of(known));
+        return with_hint(format!("{what} `{word}` is not built yet"), Some(&hint));
+    }
+    let hint = did_you_mean(word, known.iter().chain(later).copied())
+        .map(|meant| format!("did you mean `{meant}`?"));
+    with_hint(format!("expected {}, got `{word}`", one_of(known)), hint.as_deref())
+}
+
+words! {
+    /// What makes a lab's nodes exist.
+    Provider, "provider", later: ["vagrant", "hosts"],
+    {
+        /// Network namespaces of this machine.
+        Netns = "netns",
+    }
+}
+
+words! {
+    /// What runs and migrates a lab's guests.
+    HypervisorKind, "hypervisor", later: ["proxmox"],
+    {
+        /// Plain QEMU over QMP.
+        Qemu = "qemu",
+    }
+}
+
+words! {
+    /// What runs a guest's instructions.
+    #[derive(Default)]
+    Accelerator, "accelerator", later: [],
+    {
+        /// KVM where a guest was seen to run well under it, else TCG.
+        #[default]
+        Auto = "auto",
+        /// The host's processor.
+        Kvm = "kvm",
+        /// QEMU's translator.
+        Tcg = "tcg",
+    }
+}
+
+/// How a link that is not shaped is written.
+const UNLIMITED: &str = "unlimited";
+
+fn write_rate<S: Serializer>(rate: &Option<BitRate>, serializer: S) -> Result<S::Ok, S::Error> {
+    match rate {
+        Some(rate) => rate.serialize(serializer),
+        None => serializer.serialize_str(UNLIMITED),
+    }
+}
+
+fn read_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BitRate>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == UNLIMITED {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error: crate::units::QuantityError| {
+        let hint = error.hint().unwrap_or("`unlimited` shapes nothing");
+        D::Error::custom(with_hint(&error, Some(hint)))
+    })
+}
+
+impl LabSpec {
+    /// Reads and checks a lab file's text; `file_name` is for the report.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(file_name: &str, text: &str) -> Result<Self, Report> {
+        let parsed = yaml::parse::<Self>(file_name, text)?;
+        let problems = check::problems(&parsed);
+        parsed.checked(problems)
+    }
+
+    /// Reads and checks a lab file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or anything is wrong with it.
+    pub fn read(path: &Utf8Path) -> Result<Self, FileError> {
+        Ok(Self::parse(path.as_str(), &yaml::read_text(path)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
