@@ -123,9 +123,11 @@ impl RunWriter {
     /// When the file system refuses.
     pub fn write_series(&self, trial: u32, series: &Series) -> Result<(), Error> {
         let path = self.folder.series_path(trial);
-        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-        serde_json::to_writer(&mut packer, series)
+        // In one piece: the packer is slow with the many small writes of a serializer.
+        let text = serde_json::to_vec(series)
             .map_err(|source| Error::Json { path: path.clone(), source })?;
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(&text).map_err(io("pack", &path))?;
         let packed = packer.finish().map_err(io("pack", &path))?;
         write_atomically(&path, &packed)
     }
