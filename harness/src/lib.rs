@@ -5,10 +5,12 @@
 pub mod experiment;
 #[cfg(test)]
 mod fixture;
+pub mod link_check;
 pub mod metric;
 pub mod plan;
 pub mod record;
 pub mod report;
+pub mod run;
 pub mod run_folder;
 pub mod series;
 pub mod settings;

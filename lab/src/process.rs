@@ -31,6 +31,7 @@ pub struct Command {
     stdin: Option<Vec<u8>>,
     timeout: Option<Duration>,
     stdout_to_stderr: bool,
+    accepted: Option<i32>,
 }
 
 #[derive(Clone)]
@@ -52,6 +53,7 @@ impl Command {
             stdin: None,
             timeout: None,
             stdout_to_stderr: false,
+            accepted: None,
         }
     }
 
@@ -152,6 +154,13 @@ impl Command {
         words.join(" ")
     }
 
+    /// Takes this exit code, besides 0, for a good end.
+    #[must_use]
+    pub const fn accept_exit(mut self, code: i32) -> Self {
+        self.accepted = Some(code);
+        self
+    }
+
     /// Runs it to its end and returns what it wrote. Blocks.
     ///
     /// # Errors
@@ -225,7 +234,10 @@ impl Command {
         let ended = ended.map_err(|e| self.not_started(e))?;
         let words = |stderr: &[u8]| LastWords::new(stderr, &self.secrets());
         match ended.status {
-            Some(status) if status.success() => {
+            Some(status)
+                if status.success()
+                    || (self.accepted.is_some() && status.code() == self.accepted) =>
+            {
                 Ok(Output { stdout: ended.stdout, stderr: ended.stderr })
             }
             Some(status) => Err(Error::Failed {

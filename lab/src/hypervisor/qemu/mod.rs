@@ -6,6 +6,7 @@
 mod arguments;
 pub mod find;
 pub mod migration;
+pub mod probe;
 mod qmp;
 mod vm;
 

@@ -8,7 +8,7 @@ use super::{
     namespaces, network,
     protocol::{Request, Response},
 };
-use crate::spec::LabSpec;
+use crate::{process, spec::LabSpec};
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use rustix::{
@@ -144,9 +144,12 @@ fn start(
     stdio: [Stdio; 3],
 ) -> Result<Child> {
     let (program, arguments) = argv.split_first().context("an empty command")?;
+    // An ordinary user's PATH has no `tc`, which needs no privilege of the host in here.
+    let found = if program.contains('/') { Some(program.into()) } else { process::find(program) };
+    let found = found.with_context(|| format!("`{program}` was not found"))?;
     let namespace = namespace.try_clone()?;
     let [stdin, stdout, stderr] = stdio;
-    let mut command = Command::new(program);
+    let mut command = Command::new(found);
     command.args(arguments).stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
     if let Some(cwd) = cwd {
         command.current_dir(cwd);

@@ -1,0 +1,111 @@
+//! Runs what is left of a plan, one trial after the other, and keeps each record as soon as
+//! there is one.
+
+use crate::{
+    experiment::Experiment,
+    plan::{Plan, PlannedTrial},
+    record::Record,
+    run_folder::{self, RunWriter},
+    trial::{self, Equipment, Intervention, LabLost, Live, Order},
+};
+use lab::provider::netns::RunningLab;
+use std::future::Future;
+
+/// What happens while a run goes on.
+#[derive(Debug)]
+pub enum Happening<'a> {
+    /// A trial begins.
+    Begins {
+        /// How many are finished.
+        done: usize,
+        /// How many there are in all.
+        of: usize,
+        /// The trial.
+        trial: &'a PlannedTrial,
+        /// Its cell's identity.
+        cell: &'a str,
+    },
+    /// It goes on.
+    Live(Live<'a>),
+    /// It has a record.
+    Ends(&'a Record),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every trial of the plan has a record.
+    Finished,
+    /// The user broke it off; the trial that was running has no record.
+    Interrupted,
+}
+
+/// Why a run cannot go on. What is finished is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The lab is gone.
+    #[error(transparent)]
+    LabLost(#[from] LabLost),
+    /// A record could not be kept.
+    #[error("failed to keep a record")]
+    Folder(#[from] run_folder::Error),
+    /// What the QEMUs said could not be kept.
+    #[error("failed to write {0}")]
+    Log(camino::Utf8PathBuf, #[source] std::io::Error),
+}
+
+/// Runs the trials of `plan` that the folder has no record of, in their planned order, until all
+/// are done or `interrupted` comes true.
+///
+/// # Errors
+/// When the lab is gone, or the folder cannot be written.
+pub async fn run(
+    lab: &RunningLab,
+    equipment: &Equipment,
+    experiment: &Experiment,
+    plan: &Plan,
+    writer: &mut RunWriter,
+    intervention: Option<&dyn Intervention>,
+    interrupted: impl Future<Output = ()>,
+    tell: &mut (dyn FnMut(Happening<'_>) + Send),
+) -> Result<RunEnd, RunError> {
+    tokio::pin!(interrupted);
+    let finished = writer.finished().clone();
+    let of = plan.trials.len();
+    let mut done = plan.trials.iter().filter(|trial| finished.contains(&trial.trial)).count();
+    for planned in plan.remaining(&finished) {
+        let cell = plan.cell_of(planned);
+        tell(Happening::Begins { done, of, trial: planned, cell: &cell.id });
+        let order = Order {
+            run: writer.folder().name().to_owned(),
+            trial: planned.trial,
+            block: planned.block,
+            cell: cell.id.clone(),
+            settings: cell.settings.clone(),
+            policy: experiment.policy.to_string(),
+            source: planned.source,
+            target: planned.target,
+            witness: planned.witness,
+            guest_seed: planned.guest_seed,
+            heartbeat_interval: experiment.heartbeat_interval.duration(),
+            max_time: experiment.max_time.duration(),
+        };
+        let mut live = |live: Live<'_>| tell(Happening::Live(live));
+        let trial = trial::run(lab, equipment, &order, intervention, &mut live);
+        let trial = tokio::select! {
+            // An interruption that has come counts even when the trial has just ended.
+            biased;
+            () = &mut interrupted => return Ok(RunEnd::Interrupted),
+            trial = trial => trial?,
+        };
+        if !trial.log.is_empty() {
+            let path = writer.folder().logs().join(format!("{}.log", planned.trial));
+            std::fs::write(&path, &trial.log).map_err(|error| RunError::Log(path, error))?;
+        }
+        writer.write_series(planned.trial, &trial.series)?;
+        writer.append(&trial.record)?;
+        done += 1;
+        tell(Happening::Ends(&trial.record));
+    }
+    Ok(RunEnd::Finished)
+}

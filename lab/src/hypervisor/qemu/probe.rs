@@ -1,0 +1,132 @@
+//! Which accelerator works here: found by running the guest, never by looking at `/dev/kvm`.
+//!
+//! There are hosts where `/dev/kvm` opens, firmware runs at full speed, and everything after it
+//! crawls. So the guest fills memory under TCG, which always works, and then under KVM, which
+//! must be faster, within a deadline that a crawling one does not meet.
+
+use super::arguments::Accelerator;
+use crate::process::Command;
+use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+use std::{fs, time::Duration};
+
+/// Memory that the guest fills, MiB.
+const FILL_MIB: u64 = 32;
+/// TCG does it in some 30 ms, plus 100 ms for QEMU to start; ten seconds are for busy machines.
+const TCG_DEADLINE: Duration = Duration::from_secs(10);
+/// KVM does it in less; one that takes two seconds crawls.
+const KVM_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What was found, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// What to use.
+    pub accelerator: Accelerator,
+    /// Why, in words for a report.
+    pub reason: String,
+    /// The fill rate under TCG, MiB/s.
+    pub tcg_mib_per_s: f64,
+    /// The fill rate under KVM, MiB/s; none when it did not get there.
+    pub kvm_mib_per_s: Option<f64>,
+}
+
+/// What the answer depends on, and the answer.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cached {
+    key: String,
+    probe: Probe,
+}
+
+/// Probes, or takes the answer of an earlier probe with the same `key` (QEMU, guest, kernel and
+/// processor) from `cache`.
+///
+/// # Errors
+/// When the guest does not run under TCG either.
+pub fn probe_cached(
+    qemu: &Utf8Path,
+    guest: &Utf8Path,
+    key: &str,
+    cache: &Utf8Path,
+) -> Result<Probe> {
+    let known = fs::read(cache).ok().and_then(|text| serde_json::from_slice::<Cached>(&text).ok());
+    if let Some(cached) = known.filter(|cached| cached.key == key) {
+        return Ok(cached.probe);
+    }
+    let probe = probe(qemu, guest)?;
+    let cached = Cached { key: key.to_owned(), probe };
+    // A cache that cannot be written costs the next run a moment, nothing else.
+    let _cost = cache
+        .parent()
+        .map(fs::create_dir_all)
+        .transpose()
+        .and_then(|_| fs::write(cache, serde_json::to_vec_pretty(&cached)?));
+    Ok(cached.probe)
+}
+
+/// Where answers are kept for this user.
+#[must_use]
+pub fn cache_file() -> Utf8PathBuf {
+    let home = |name: &str| {
+        std::env::var(name).ok().filter(|value| !value.is_empty()).map(Utf8PathBuf::from)
+    };
+    home("XDG_CACHE_HOME")
+        .or_else(|| home("HOME").map(|home| home.join(".cache")))
+        .unwrap_or_else(|| "/tmp".into())
+        .join("precopy-lab/accelerator.json")
+}
+
+fn probe(qemu: &Utf8Path, guest: &Utf8Path) -> Result<Probe> {
+    let tcg_mib_per_s = fill_rate(qemu, guest, Accelerator::Tcg, TCG_DEADLINE)
+        .context("the guest does not run under TCG, QEMU's own translator")?;
+    let kvm = fill_rate(qemu, guest, Accelerator::Kvm, KVM_DEADLINE);
+    let kvm_mib_per_s = kvm.as_ref().ok().copied();
+    let (accelerator, reason) = match kvm {
+        Ok(kvm) if kvm > tcg_mib_per_s => {
+            let reason = format!(
+                "the guest fills {kvm:.0} MiB/s under KVM, {tcg_mib_per_s:.0} MiB/s under TCG"
+            );
+            (Accelerator::Kvm, reason)
+        }
+        Ok(kvm) => {
+            let reason =
+                format!("KVM is slower than TCG here: {kvm:.0} against {tcg_mib_per_s:.0} MiB/s");
+            (Accelerator::Tcg, reason)
+        }
+        Err(error) => (Accelerator::Tcg, format!("KVM does not run the guest here: {error:#}")),
+    };
+    Ok(Probe { accelerator, reason, tcg_mib_per_s, kvm_mib_per_s })
+}
+
+/// MiB per second at which the guest fills memory, by its own clock.
+fn fill_rate(
+    qemu: &Utf8Path,
+    guest: &Utf8Path,
+    accelerator: Accelerator,
+    deadline: Duration,
+) -> Result<f64> {
+    let memory = FILL_MIB + 64;
+    let probe = format!("probe={FILL_MIB}");
+    let output = Command::new(qemu.as_str())
+        .args(["-machine", "pc", "-accel", accelerator.name(), "-nodefaults", "-no-user-config"])
+        .args(["-display", "none", "-serial", "stdio", "-no-reboot"])
+        .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+        .args(["-m", &format!("{memory}M"), "-kernel", guest.as_str(), "-append", &probe])
+        .timeout(deadline)
+        // What isa-debug-exit makes of the guest's "well": 2 × 0 + 1.
+        .accept_exit(1)
+        .run()?;
+    let text = output.text();
+    let micros = text
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(" us"))
+        .find_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    let Some(micros) = micros.filter(|micros| *micros > 0.0) else {
+        bail!("it said nothing of its fill: {}", text.trim());
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let fill_mib = FILL_MIB as f64;
+    Ok(fill_mib / (micros / 1e6))
+}
