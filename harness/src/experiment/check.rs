@@ -30,12 +30,11 @@ pub(super) fn problems(parsed: &Parsed<Experiment>) -> Vec<Problem> {
         cells => {
             let count = cells.map_or("countless".to_owned(), |cells| cells.to_string());
             problems.push(
-                parsed
-                    .problem(
-                        &["factors"],
-                        format!("these factors make {count} cells, {MOST_CELLS} is the most"),
-                    )
-                    .hint("take fewer levels, or split the experiment"),
+                Problem::new(
+                    parsed.at_key(&["factors"]),
+                    format!("these factors make {count} cells, {MOST_CELLS} is the most"),
+                )
+                .hint("take fewer levels, or split the experiment"),
             );
             return problems;
         }

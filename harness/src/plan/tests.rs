@@ -39,13 +39,12 @@ fn plans_stay_what_they_are() {
     insta::assert_json_snapshot!("trials", plan.trials);
 }
 
-/// The first words of ChaCha8 for the all-zero key, from the cipher's published test vectors.
+/// The first words for a key with 1 in byte 8 and zeros elsewhere, worked out by a ChaCha8
+/// written down separately from the cipher's definition (20 lines of Python).
 #[test]
 fn the_stream_is_chacha8() {
-    // Purpose and seed make the key; with a key of 01 in byte 8 only this project can say what
-    // comes, so this pins it, and the plain cipher is checked through its own crate's vectors.
     let mut stream = stream(0, Purpose::Order, 0);
-    insta::assert_snapshot!(format!("{:016x} {:016x}", stream.next(), stream.next()));
+    assert_eq!([stream.next(), stream.next()], [0x3feb_e7d0_52d7_6565, 0x519d_89fd_b939_a805]);
 }
 
 #[test]

@@ -46,6 +46,13 @@ pub(super) fn reword(text: &str, place: Option<Place>, outline: &Outline) -> Vec
             message.strip_prefix(kind).and_then(|rest| rest.split_once(", expected "))
         {
             let expected = plain_expected(expected, got);
+            let number = |text: &str| text.parse::<f64>().is_ok();
+            if expected.contains("number") && got.split('"').nth(1).is_some_and(number) {
+                let message = format!("expected {expected}, got a text in quotes");
+                return vec![
+                    Problem::new(here, message).expected(expected).hint("remove the quotes"),
+                ];
+            }
             let message = format!("expected {expected}, got {}", plain_got(got));
             return vec![Problem::new(here, message).expected(expected)];
         }

@@ -1,5 +1,6 @@
 //! Levels that are impossible together.
 
+use super::levels::MEMORY;
 use crate::{
     experiment::{Experiment, Filled, GUEST_OWN, Levels, fillable},
     settings::Pattern,
@@ -34,7 +35,11 @@ impl Cell<'_> {
         let Levels { memory, working_set, filled, .. } = *self.levels;
         let most = fillable(memory);
         let of_memory = format!("memory of {memory}, of which the guest needs {GUEST_OWN} itself");
-        let most_hint = || format!("{most} is the most; or exclude this combination");
+        let most_hint = || self.or_exclude(&format!("{most} is the most"));
+        if memory < *MEMORY.start() {
+            // Wrong by itself, and said; that nothing fits it is no second mistake.
+            return;
+        }
         match filled {
             Filled::WorkingSet | Filled::Memory if working_set > most => problems.push(
                 Problem::new(
@@ -55,7 +60,7 @@ impl Cell<'_> {
                     self.place(&["working_set", "filled"]),
                     format!("a working_set of {working_set} is larger than what is filled, {size}"),
                 )
-                .hint("what is touched is part of what is filled: raise `filled`, or exclude this combination"),
+                .hint(self.or_exclude("what is touched is part of what is filled: raise `filled`")),
             ),
             _ => {}
         }
@@ -71,7 +76,11 @@ impl Cell<'_> {
                         "the pattern `idle` touches nothing, here with a touch_rate of {touch_rate}"
                     ),
                 )
-                .hint("give `idle` the touch_rate `0 pages/s`, by an include of its own"),
+                .hint(
+                    self.or_exclude(
+                        "give `idle` the touch_rate `0 pages/s`, by an include of its own",
+                    ),
+                ),
             );
         }
         if pattern != Pattern::Idle && touch_rate.0 == 0 {
@@ -91,6 +100,14 @@ impl Cell<'_> {
                 )
                 .hint(format!("{HOTSPOT_PAGES} pages, 40 KiB, are the least")),
             );
+        }
+    }
+
+    /// A hint; a cell of the factorial can also be left out.
+    fn or_exclude(&self, hint: &str) -> String {
+        match self.include {
+            Some(_) => hint.to_owned(),
+            None => format!("{hint}; or exclude this combination"),
         }
     }
 

@@ -13,7 +13,7 @@ use lab::{
 use std::ops::RangeInclusive;
 
 /// Above 3 GiB begins the PCI hole, which the guest does not step over yet.
-const MEMORY: RangeInclusive<Bytes> = Bytes(64 << 20)..=Bytes(3 << 30);
+pub(super) const MEMORY: RangeInclusive<Bytes> = Bytes(64 << 20)..=Bytes(3 << 30);
 const SIZE: RangeInclusive<Bytes> = Bytes(4096)..=Bytes(3 << 30);
 const MEMORY_STEP: Bytes = Bytes(1 << 20);
 const PAGE: Bytes = Bytes(4096);
