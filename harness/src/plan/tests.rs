@@ -246,6 +246,7 @@ proptest! {
             (1..=shards).map(|number| plan.clone().shard(number, shards)).collect();
         prop_assert_eq!(parts.is_ok(), shards <= replicates);
         if let Ok(parts) = parts {
+            prop_assert_eq!(parts[0].trials[0].trial, 0);
             let mut all: Vec<PlannedTrial> = parts.into_iter().flat_map(|part| part.trials).collect();
             all.sort_by_key(|trial| trial.trial);
             prop_assert_eq!(all, plan.trials);
