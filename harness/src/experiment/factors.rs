@@ -99,6 +99,17 @@ macro_rules! factors {
                 Some(cells)
             }
 
+            /// Every level by itself: its factor, its index there, and a selection of it.
+            #[must_use]
+            pub fn each(&self) -> Vec<(&'static str, usize, Selection)> {
+                let mut each = Vec::new();
+                $(for (index, level) in self.$name.iter().enumerate() {
+                    let selection = Selection { $name: Some(*level), ..Selection::default() };
+                    each.push((stringify!($name), index, selection));
+                })+
+                each
+            }
+
             /// Each factor with its levels as text.
             #[must_use]
             pub fn texts(&self) -> Vec<(&'static str, Vec<String>)> {

@@ -14,7 +14,7 @@ use lab::{
     units::Millis,
     yaml::{self, FileError, Report, with_hint},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// An experiment, as its file declares it, defaults filled in. Serialised it is a file again.
@@ -97,12 +97,10 @@ impl Serialize for Policy {
 
 impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == "proxmox" {
-            let text = with_hint("policy `proxmox` is not built yet", Some("use `qemu`"));
-            return Err(D::Error::custom(text));
-        }
-        Self::read(&text).map_err(|error| D::Error::custom(with_hint(&error, error.hint())))
+        yaml::from_text(deserializer, "the word for a policy", |text| match text {
+            "proxmox" => Err(with_hint("policy `proxmox` is not built yet", Some("use `qemu`"))),
+            _ => Self::read(text).map_err(|error| with_hint(&error, error.hint())),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ mod roles;
 mod select;
 mod show;
 
+pub use estimate::migration_time;
 pub use select::SelectError;
 pub use show::render_plan;
 

@@ -27,12 +27,12 @@ fn heading(out: &mut String, plan: &Plan, experiment: &Experiment, lab_link_rate
         plan.trials.iter().map(|trial| trial.block).collect::<std::collections::BTreeSet<_>>();
     let _ = writeln!(
         out,
-        "{}: {} trials ({} of {} cells, {} blocks), about {}",
+        "{}: {} ({} of {}, {}), about {}",
         experiment.name,
-        plan.trials.len(),
+        count(plan.trials.len(), "trial"),
         used.len(),
-        plan.cells.len(),
-        blocks.len(),
+        count(plan.cells.len(), "cell"),
+        count(blocks.len(), "block"),
         rough(plan.estimate(experiment, lab_link_rate)),
     );
     let _ = writeln!(
@@ -104,6 +104,10 @@ fn table<const N: usize>(out: &mut String, rows: &[[String; N]], right: [bool; N
             .collect();
         let _ = writeln!(out, "{}", cells.join("  ").trim_end());
     }
+}
+
+fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A time as people say it: `2.4 s`, `1 min 50 s`, `1 h 2 min`.

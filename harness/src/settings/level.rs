@@ -2,8 +2,9 @@
 
 use lab::{
     units::{BitRate, ByteRate, Bytes, Millis, PageRate, QuantityError},
-    yaml::{did_you_mean, one_of},
+    yaml::{self, did_you_mean, one_of},
 };
+use serde::Deserializer;
 use std::fmt;
 
 /// One level of a factor: a value with a text form that reads back.
@@ -50,6 +51,16 @@ impl From<QuantityError> for LevelError {
     fn from(error: QuantityError) -> Self {
         Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
     }
+}
+
+/// Reads a level where serde wants one.
+///
+/// # Errors
+/// What [`Level::read`] refuses.
+pub fn from_text<'de, D: Deserializer<'de>, T: Level>(deserializer: D) -> Result<T, D::Error> {
+    yaml::from_text(deserializer, "one level, as a text", |text| {
+        T::read(text).map_err(|error| yaml::with_hint(&error, error.hint()))
+    })
 }
 
 macro_rules! quantities_are_levels {
@@ -102,10 +113,7 @@ macro_rules! text_form {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                $crate::settings::level::Level::read(&text).map_err(|error| {
-                    serde::de::Error::custom(lab::yaml::with_hint(&error, error.hint()))
-                })
+                $crate::settings::level::from_text(deserializer)
             }
         }
     };

@@ -1,7 +1,7 @@
 //! A range of IPv4 addresses, as `10.77.0.0/24`.
 
-use crate::yaml::with_hint;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use crate::yaml::{from_text, with_hint};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 /// A range of IPv4 addresses: a network's address and the length of its prefix. Bits behind the
@@ -109,14 +109,15 @@ impl Serialize for Ipv4Cidr {
 
 impl<'de> Deserialize<'de> for Ipv4Cidr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|error| {
-            let hint = match text.parse::<Ipv4Addr>() {
-                Ok(_) => Some("add the length of the prefix, such as `/24`"),
-                Err(_) if text.contains(':') => Some("a lab's networks are IPv4 for now"),
-                Err(_) => None,
-            };
-            D::Error::custom(with_hint(error, hint))
+        from_text(deserializer, "a range of addresses, such as `10.77.0.0/24`", |text| {
+            text.parse().map_err(|error| {
+                let hint = match text.parse::<Ipv4Addr>() {
+                    Ok(_) => Some("add the length of the prefix, such as `/24`"),
+                    Err(_) if text.contains(':') => Some("a lab's networks are IPv4 for now"),
+                    Err(_) => None,
+                };
+                with_hint(error, hint)
+            })
         })
     }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod cidr;
 
+pub use check::LINK_RATE;
 pub use cidr::Ipv4Cidr;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     yaml::{self, FileError, Report, did_you_mean, one_of, with_hint},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, net::Ipv4Addr};
 
 /// Addresses at the top of the guest network that are kept for guests.
@@ -145,10 +146,10 @@ macro_rules! words {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                match String::deserialize(deserializer)?.as_str() {
+                yaml::from_text(deserializer, concat!("the word for the ", $what), |text| match text {
                     $($word => Ok(Self::$variant),)+
-                    word => Err(D::Error::custom(refusal($what, word, &[$($word),+], &[$($later),*]))),
-                }
+                    word => Err(refusal($what, word, &[$($word),+], &[$($later),*])),
+                })
             }
         }
     };
@@ -208,13 +209,14 @@ fn write_rate<S: Serializer>(rate: &Option<BitRate>, serializer: S) -> Result<S:
 }
 
 fn read_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BitRate>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text == UNLIMITED {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|error: crate::units::QuantityError| {
-        let hint = error.hint().unwrap_or("`unlimited` shapes nothing");
-        D::Error::custom(with_hint(&error, Some(hint)))
+    yaml::from_text(deserializer, "a link rate, or `unlimited`", |text| {
+        if text == UNLIMITED {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|error: crate::units::QuantityError| {
+            let hint = error.hint().unwrap_or("`unlimited` shapes nothing");
+            with_hint(&error, Some(hint))
+        })
     })
 }
 

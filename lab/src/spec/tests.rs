@@ -1,1 +1,119 @@
 use super::*;
+use proptest::prelude::*;
+
+const HEAD: &str = "name: local\nprovider: netns\nhypervisor: qemu\n";
+
+const BAD: &[(&str, &str)] = &[
+    ("provider_of_later", "name: a\nprovider: vagrant\nhypervisor: qemu\n"),
+    ("hypervisor_of_later", "name: a\nprovider: netns\nhypervisor: proxmox\n"),
+    ("provider_mistyped", "name: a\nprovider: netnss\nhypervisor: qemu\n"),
+    ("no_hypervisor", "name: a\nprovider: netns\n"),
+    ("lab_name", "name: my lab\nprovider: netns\nhypervisor: qemu\n"),
+];
+
+/// These follow [`HEAD`].
+const BAD_REST: &[(&str, &str)] = &[
+    ("two_nodes", "nodes: [node1, node2]\n"),
+    ("node_names", "nodes: [node_1, 2nd, migration-source, node, NODE, '']\n"),
+    ("network_mistyped", "networks:\n  migraton: { cidr: 10.1.0.0/24 }\n"),
+    ("no_cidr", "networks:\n  guest: { mtu: 1500 }\n"),
+    ("no_prefix", "networks:\n  guest: { cidr: 10.1.0.0 }\n"),
+    ("prefix_too_long", "networks:\n  guest: { cidr: 10.1.0.0/33 }\n"),
+    ("ipv6", "networks:\n  guest: { cidr: 'fd00::/64' }\n"),
+    ("host_bits", "networks:\n  guest: { cidr: 10.1.0.5/24 }\n"),
+    (
+        "too_small",
+        "networks:\n  guest: { cidr: 10.1.0.0/28 }\n  migration: { cidr: 10.2.0.0/30 }\n",
+    ),
+    ("loopback", "networks:\n  guest: { cidr: 127.1.0.0/16 }\n"),
+    ("multicast", "networks:\n  guest: { cidr: 224.0.0.0/24 }\n"),
+    ("overlap", "networks:\n  guest: { cidr: 10.1.0.0/16 }\n  migration: { cidr: 10.1.7.0/24 }\n"),
+    ("overlap_of_default", "networks:\n  migration: { cidr: 10.77.0.128/25 }\n"),
+    ("mtu", "networks:\n  guest: { cidr: 10.1.0.0/24, mtu: 100000 }\n"),
+    ("link_rate", "networks:\n  migration: { cidr: 10.1.0.0/24, link_rate: 1 kbit/s }\n"),
+    ("link_rate_in_bytes", "networks:\n  migration: { cidr: 10.1.0.0/24, link_rate: 100 MB/s }\n"),
+    ("link_rate_word", "networks:\n  migration: { cidr: 10.1.0.0/24, link_rate: fast }\n"),
+    ("accelerator", "qemu: { accelerator: xen }\n"),
+    (
+        "everything_at_once",
+        "nodes: [a, a]\nnetworks:\n  guest: { cidr: 10.1.0.1/24, mtu: 1 }\n  migration: { cidr: 10.1.0.0/24 }\n",
+    ),
+];
+
+#[test]
+fn bad_labs_are_refused_where_the_mistake_is() {
+    let rest = BAD_REST.iter().map(|(name, text)| (*name, format!("{HEAD}{text}")));
+    let all = BAD.iter().map(|(name, text)| (*name, (*text).to_owned())).chain(rest);
+    for (name, text) in all {
+        let report = LabSpec::parse("labs/bad.yaml", &text).expect_err(name);
+        insta::assert_snapshot!(name, report.render(false, 90));
+    }
+}
+
+#[test]
+fn the_shipped_lab_is_what_the_defaults_are() {
+    let shipped = LabSpec::read("../labs/local.yaml".into()).expect("the shipped lab is good");
+    let least = LabSpec::parse("least.yaml", HEAD).expect("three keys suffice");
+    assert_eq!(shipped, least);
+    assert_eq!(shipped.nodes, ["node1", "node2", "node3"]);
+    assert_eq!(shipped.networks.guest.link_rate, None);
+    assert_eq!(shipped.networks.migration.link_rate, Some(BitRate(1_000_000_000)));
+}
+
+#[test]
+fn addresses_go_up_for_nodes_and_down_for_guests() {
+    let network = Networks::default().guest;
+    assert_eq!(network.node_address(0), Ipv4Addr::new(10, 77, 0, 1));
+    assert_eq!(network.node_address(2), Ipv4Addr::new(10, 77, 0, 3));
+    assert_eq!(network.guest_address(0), Ipv4Addr::new(10, 77, 0, 254));
+    assert_eq!(network.guest_address(GUEST_SLOTS - 1), Ipv4Addr::new(10, 77, 0, 239));
+    assert_eq!(network.guest_address(GUEST_SLOTS), network.guest_address(0));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said() {
+    let error = LabSpec::read("labs/none.yaml".into()).expect_err("there is none");
+    assert!(error.to_string().starts_with("failed to read `labs/none.yaml`: "), "{error}");
+}
+
+#[test]
+fn a_written_lab_reads_back() {
+    let text = "qemu: { binary: /opt/qemu, accelerator: tcg }\nnodes: [a, b, c, d]\n";
+    let spec = LabSpec::parse("lab.yaml", &format!("{HEAD}{text}")).expect("a good lab");
+    let written = yaml::write(&spec).expect("a lab can be written");
+    assert_eq!(LabSpec::parse("again.yaml", &written).expect("it reads back"), spec);
+}
+
+fn cidr() -> impl Strategy<Value = Ipv4Cidr> {
+    (any::<u32>(), 0_u8..=32)
+        .prop_map(|(bits, prefix)| Ipv4Cidr::new(Ipv4Addr::from_bits(bits), prefix))
+}
+
+proptest! {
+    #[test]
+    fn a_cidr_reads_back(cidr in cidr()) {
+        prop_assert_eq!(cidr.to_string().parse::<Ipv4Cidr>(), Ok(cidr));
+    }
+
+    #[test]
+    fn two_ranges_overlap_when_one_has_an_end_of_the_other(a in cidr(), b in cidr()) {
+        let (a, b) = (a.network(), b.network());
+        let apart = a.last() < b.address() || b.last() < a.address();
+        prop_assert_eq!(a.overlaps(b), !apart);
+        prop_assert!(a.contains(a.last()) && a.contains(a.address()));
+    }
+
+    #[test]
+    fn no_two_hosts_of_a_lab_share_an_address(prefix in 8_u8..=27, nodes in 3_usize..=14) {
+        let cidr = Ipv4Cidr::new(Ipv4Addr::new(10, 0, 0, 0), prefix);
+        let network = Network { cidr, mtu: 1500, link_rate: None };
+        let mut seen = std::collections::BTreeSet::new();
+        for address in (0..nodes).map(|node| network.node_address(node))
+            .chain((0..GUEST_SLOTS).map(|slot| network.guest_address(slot)))
+        {
+            prop_assert!(cidr.contains(address));
+            prop_assert!(address != cidr.last() && address != cidr.address());
+            prop_assert!(seen.insert(address), "{address} twice");
+        }
+    }
+}

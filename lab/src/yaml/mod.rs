@@ -11,7 +11,7 @@ mod report;
 mod wording;
 
 pub use nearest::did_you_mean;
-pub use problem::{Place, Problem, with_hint};
+pub use problem::{Place, Problem, from_text, with_hint};
 pub use report::Report;
 pub use wording::one_of;
 

@@ -61,7 +61,8 @@ impl Outline {
         };
         if empty {
             let problem = Problem::new(Place::default(), "the file is empty")
-                .expected("keys with values, such as `name: local`");
+                .expected("keys with values")
+                .hint("begin with a key and a value, such as `name: local`");
             return Err(vec![problem]);
         }
         if scan.problems.is_empty() { Ok(scan.outline) } else { Err(scan.problems) }
@@ -120,6 +121,16 @@ struct Scan<'t> {
 impl Scan<'_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Vec<Problem>> {
         let place = between(self.text, span);
+        if let Event::Scalar(_, _, _, Some(tag))
+        | Event::MappingStart(_, Some(tag))
+        | Event::SequenceStart(_, Some(tag)) = &event
+            && !tag.is_yaml_core_schema()
+        {
+            self.problems.push(
+                Problem::new(place, format!("the tag `{tag}` means nothing here"))
+                    .hint("remove it; quote a text that begins with `!`"),
+            );
+        }
         match event {
             Event::Scalar(value, style, _, _) => {
                 if self.wants_key() {
@@ -246,7 +257,13 @@ impl Scan<'_> {
 }
 
 fn bad_syntax(text: &str, error: &ScanError) -> Problem {
-    let place = mark(text, *error.marker());
+    let mut place = mark(text, *error.marker());
+    let written = text.trim_end();
+    let at_end = place.offset >= written.len();
+    if at_end {
+        // Behind the end there is nothing to point at: the last character will do.
+        place = last_place(written);
+    }
     let problem = Problem::new(place, error.info().to_owned());
     let line = text.lines().nth(place.line - 1).unwrap_or("");
     let indent = &line[..line.len() - line.trim_start().len()];
@@ -258,8 +275,25 @@ fn bad_syntax(text: &str, error: &ScanError) -> Problem {
         problem.hint(
             "`*name` repeats what `&name` marked before it; quote a text that begins with `*`",
         )
+    } else if error.info().contains("quoted scalar") {
+        problem.hint("look for the end of the quote that begins here")
+    } else if at_end {
+        problem.hint("something above is not closed: look for a missing `]`, `}` or quote")
     } else {
         problem
+    }
+}
+
+/// The place of the last character.
+fn last_place(text: &str) -> Place {
+    let (offset, length) =
+        text.char_indices().next_back().map_or((0, 0), |(at, last)| (at, last.len_utf8()));
+    let line_start = text.rfind('\n').map_or(0, |at| at + 1);
+    Place {
+        offset,
+        length,
+        line: text.matches('\n').count() + 1,
+        column: text[line_start.min(offset)..offset].chars().count() + 1,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One thing that is wrong in a file.
 
-use serde::Serialize;
+use serde::{Deserializer, Serialize, de};
 use std::fmt;
 
 /// A place in a text. The default is its very beginning.
@@ -79,6 +79,39 @@ impl Problem {
         self.also = Some((place, label.into()));
         self
     }
+}
+
+/// Reads a value from its text form: `expected` says what it is for those who write something
+/// that is no text at all, `read` takes the text or refuses it in words ([`with_hint`]).
+///
+/// A refusal after `String::deserialize` would be reported at the mapping that the value is in;
+/// one from here has the value's own place.
+///
+/// # Errors
+/// The deserialiser's own, and the refusal.
+pub fn from_text<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    expected: &str,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    struct Text<'a, F> {
+        expected: &'a str,
+        read: F,
+    }
+
+    impl<T, F: FnOnce(&str) -> Result<T, String>> de::Visitor<'_> for Text<'_, F> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.expected)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+            (self.read)(text).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text { expected, read })
 }
 
 /// A refusal by a type, with a hint, as the text of a serde error. [`super::parse`] takes it

@@ -8,6 +8,31 @@ use miette::{
 use serde::Serialize;
 use std::{fmt, sync::Arc};
 
+/// What miette writes before a hint; before a message it is less.
+const HELP: &str = "  help: ";
+
+/// Narrower than this, a report is not readable anyway.
+const MIN_WIDTH: usize = 40;
+
+/// Breaks a text at blanks into lines of at most `width` characters, where its words allow.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            out.push('\n');
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += length;
+    }
+    out
+}
+
 /// Everything that is wrong in one file. Serialised, it is `file` and `problems` with their
 /// line, column, message, what was expected, and hint.
 #[derive(Clone, Debug, Serialize)]
@@ -43,14 +68,20 @@ impl Report {
     fn render_with(&self, characters: ThemeCharacters, colour: bool, width: usize) -> String {
         let styles = if colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
         let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
-            .with_width(width.max(40))
+            .with_wrap_lines(false)
             .with_links(false)
             .with_context_lines(1)
             .tab_width(4);
+        // miette's own wrapping breaks after slashes: `Mbit/` and `s`.
+        let room = width.max(MIN_WIDTH) - HELP.len();
         let mut out = String::new();
         for problem in &self.problems {
-            let shown =
-                Shown { problem, source: NamedSource::new(&self.file, Arc::clone(&self.text)) };
+            let shown = Shown {
+                problem,
+                message: wrapped(&problem.message, room),
+                help: problem.hint.as_ref().map(|hint| wrapped(hint, room)),
+                source: NamedSource::new(&self.file, Arc::clone(&self.text)),
+            };
             if !out.is_empty() {
                 out.push('\n');
             }
@@ -86,12 +117,14 @@ impl std::error::Error for Report {}
 #[derive(Debug)]
 struct Shown<'a> {
     problem: &'a Problem,
+    message: String,
+    help: Option<String>,
     source: NamedSource<Arc<str>>,
 }
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.message)
+        f.write_str(&self.message)
     }
 }
 
@@ -99,7 +132,7 @@ impl std::error::Error for Shown<'_> {}
 
 impl Diagnostic for Shown<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.problem.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

@@ -45,7 +45,14 @@ pub(super) fn reword(text: &str, place: Option<Place>, outline: &Outline) -> Vec
         if let Some((got, expected)) =
             message.strip_prefix(kind).and_then(|rest| rest.split_once(", expected "))
         {
-            let expected = plain_expected(expected);
+            let expected = plain_expected(expected, got);
+            let number = |text: &str| text.parse::<f64>().is_ok();
+            if expected.contains("number") && got.split('"').nth(1).is_some_and(number) {
+                let message = format!("expected {expected}, got a text in quotes");
+                return vec![
+                    Problem::new(here, message).expected(expected).hint("remove the quotes"),
+                ];
+            }
             let message = format!("expected {expected}, got {}", plain_got(got));
             return vec![Problem::new(here, message).expected(expected)];
         }
@@ -149,9 +156,22 @@ fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn plain_expected(expected: &str) -> String {
+fn plain_expected(expected: &str, got: &str) -> String {
+    let negative = got.starts_with("integer `-");
+    let most = match expected {
+        "u8" => u64::from(u8::MAX),
+        "u16" => u64::from(u16::MAX),
+        "u32" => u64::from(u32::MAX),
+        _ => u64::MAX,
+    };
     match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative".to_owned(),
+        "u8" | "u16" | "u32" | "u64" | "usize" if negative => {
+            "a whole number, not negative".to_owned()
+        }
+        "u8" | "u16" | "u32" | "u64" | "usize" if got.starts_with("integer") => {
+            format!("a whole number up to {most}")
+        }
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
         "a string" | "string" => "a text".to_owned(),
