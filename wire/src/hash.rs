@@ -20,7 +20,8 @@ mod tests {
     #[test]
     fn agrees_with_the_published_generator() {
         // The first three outputs of SplitMix64 seeded with 1234567, as published with it.
-        let outputs = [1_u64, 2, 3].map(|n| mix(1_234_567_u64.wrapping_add(n.wrapping_mul(GOLDEN))));
+        let outputs =
+            [1_u64, 2, 3].map(|n| mix(1_234_567_u64.wrapping_add(n.wrapping_mul(GOLDEN))));
         assert_eq!(
             outputs,
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
