@@ -1,0 +1,157 @@
+//! The UDP messages: what is encoded is what is decoded, and nothing sent by a stranger panics.
+
+use proptest::prelude::*;
+use wire::{
+    Config, Content, DecodeError, Heartbeat, Layout, MAX_MESSAGE_BYTES, Message, Pattern, Refusal,
+    State, Verification,
+};
+
+fn heartbeat() -> impl Strategy<Value = Heartbeat> {
+    let state = prop_oneof![
+        Just(State::Waiting),
+        Just(State::Filling),
+        Just(State::Steady),
+        Just(State::Verifying),
+    ];
+    (any::<[u64; 5]>(), state).prop_map(|(numbers, state)| {
+        let [sequence, guest_ns, pages_written, pages_dropped, passes] = numbers;
+        Heartbeat { sequence, guest_ns, state, pages_written, pages_dropped, passes }
+    })
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let pattern = prop_oneof![
+        Just(Pattern::Idle),
+        Just(Pattern::Sequential),
+        Just(Pattern::Random),
+        Just(Pattern::Hotspot),
+    ];
+    let content = prop_oneof![Just(Content::Random), Just(Content::Sparse), Just(Content::Zero)];
+    (any::<[u64; 3]>(), any::<[u32; 2]>(), pattern, content).prop_map(
+        |(long, short, pattern, content)| Config {
+            seed: long[0],
+            working_set_pages: long[1],
+            filled_pages: long[2],
+            touch_pages_per_s: short[0],
+            heartbeat_interval_us: short[1],
+            pattern,
+            content,
+        },
+    )
+}
+
+fn verification() -> impl Strategy<Value = Verification> {
+    (any::<[u64; 5]>(), any::<bool>()).prop_map(|(numbers, image_intact)| {
+        let [pages_written, pages_checked, pages_wrong, first_wrong_page, took_ns] = numbers;
+        Verification {
+            pages_written,
+            pages_checked,
+            pages_wrong,
+            first_wrong_page,
+            image_intact,
+            took_ns,
+        }
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let refusal = prop_oneof![
+        Just(Refusal::TooManyPages),
+        Just(Refusal::AlreadyConfigured),
+        Just(Refusal::NotSteady),
+    ];
+    let layout = any::<[u64; 3]>().prop_map(|[memory_pages, workload_pages, own_pages]| Layout {
+        memory_pages,
+        workload_pages,
+        own_pages,
+    });
+    prop_oneof![
+        heartbeat().prop_map(Message::Heartbeat),
+        (any::<u32>(), config())
+            .prop_map(|(request, config)| Message::Configure { request, config }),
+        (any::<u32>(), layout)
+            .prop_map(|(request, layout)| Message::Configured { request, layout }),
+        any::<u32>().prop_map(|request| Message::Verify { request }),
+        (any::<u32>(), verification())
+            .prop_map(|(request, verification)| Message::Verified { request, verification }),
+        (any::<u32>(), refusal)
+            .prop_map(|(request, refusal)| Message::Refused { request, refusal }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn decoding_undoes_encoding(message in message()) {
+        let mut buffer = [0xaa; MAX_MESSAGE_BYTES];
+        prop_assert_eq!(Message::decode(message.encode(&mut buffer)), Ok(message));
+    }
+
+    #[test]
+    fn other_lengths_are_refused(message in message(), cut in 1_usize..MAX_MESSAGE_BYTES) {
+        let mut buffer = [0; MAX_MESSAGE_BYTES];
+        let mut datagram = message.encode(&mut buffer).to_vec();
+        let shorter = &datagram[..datagram.len().saturating_sub(cut)];
+        prop_assert_eq!(Message::decode(shorter), Err(DecodeError::Length));
+        datagram.push(0);
+        prop_assert_eq!(Message::decode(&datagram), Err(DecodeError::Length));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Message::decode(&bytes);
+        let with_magic = [b"PCL1", bytes.as_slice()].concat();
+        let _ = Message::decode(&with_magic);
+    }
+
+    #[test]
+    fn what_decodes_encodes_to_the_same_bytes(
+        kind in 1_u8..=6,
+        body in prop::collection::vec(0_u8..4, 0..MAX_MESSAGE_BYTES - 5),
+    ) {
+        let datagram = [b"PCL1", [kind].as_slice(), body.as_slice()].concat();
+        if let Ok(message) = Message::decode(&datagram) {
+            // The one field with several encodings of the same value: any number but 0 is true.
+            if !matches!(message, Message::Verified { .. }) {
+                let mut buffer = [0; MAX_MESSAGE_BYTES];
+                prop_assert_eq!(message.encode(&mut buffer), datagram);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_layout_is_what_the_documentation_says() {
+    let message = Message::Heartbeat(Heartbeat {
+        sequence: 1,
+        guest_ns: 0x0203,
+        state: State::Steady,
+        pages_written: 4,
+        pages_dropped: 5,
+        passes: 6,
+    });
+    let mut expected = b"PCL1\x01".to_vec();
+    expected.extend(1_u64.to_le_bytes());
+    expected.extend([3, 2, 0, 0, 0, 0, 0, 0]);
+    expected.push(2);
+    for number in [4_u64, 5, 6] {
+        expected.extend(number.to_le_bytes());
+    }
+    assert_eq!(message.encode(&mut [0; MAX_MESSAGE_BYTES]), expected);
+}
+
+#[test]
+fn strangers_are_told_apart_from_newer_versions() {
+    assert_eq!(Message::decode(b"HTTP/1.1 200 OK"), Err(DecodeError::Foreign));
+    assert_eq!(Message::decode(b"PCL1\x07"), Err(DecodeError::UnknownCode));
+    assert_eq!(Message::decode(b"PCL1\x06\0\0\0\0\x09"), Err(DecodeError::UnknownCode));
+    assert_eq!(Message::decode(b"PCL"), Err(DecodeError::Length));
+}
+
+#[test]
+fn mac_and_ipv4_are_two_forms_of_one_address() {
+    let ipv4 = [10, 77, 0, 9];
+    let mac = wire::mac_of_ipv4(ipv4);
+    assert_eq!(mac, [0x52, 0x50, 10, 77, 0, 9]);
+    assert_eq!(wire::ipv4_of_mac(mac), Some(ipv4));
+    assert_eq!(wire::ipv4_of_mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]), None);
+}
