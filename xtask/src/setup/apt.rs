@@ -92,11 +92,15 @@ pub fn plan(
     Ok(steps)
 }
 
-/// apt-get that asks nothing, and waits for another one to end rather than to fail beside it.
+/// apt-get that asks nothing, draws nothing, and waits for another one to end rather than to fail
+/// beside it.
 fn apt_get(rights: Rights) -> Command {
-    rights
-        .command_with("apt-get", &[("DEBIAN_FRONTEND", "noninteractive")])
-        .args(["-o", "DPkg::Lock::Timeout=120"])
+    rights.command_with("apt-get", &[("DEBIAN_FRONTEND", "noninteractive")]).args([
+        "-o",
+        "DPkg::Lock::Timeout=120",
+        "-o",
+        "Dpkg::Use-Pty=0",
+    ])
 }
 
 /// The major version that apt would install of `package`, where it knows one.

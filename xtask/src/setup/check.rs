@@ -143,7 +143,8 @@ fn remedy(distribution: &Distribution, package: Package) -> String {
     let line = format!("{sudo}{}", family.install_line(family.packages(package)));
     match distribution.qemu_suite() {
         Some(suite) if package == Package::Qemu => {
-            line.replace("apt-get install", &format!("apt-get install -t {suite}"))
+            let line = line.replace("apt-get install", &format!("apt-get install -t {suite}"));
+            format!("{line} (`--install` adds {suite} to the apt sources where it is not yet)")
         }
         _ => line,
     }

@@ -25,7 +25,7 @@ use step::Rights;
 /// Runs the command: looks at everything, installs when told, looks again.
 ///
 /// # Errors
-/// When something that is needed is missing in the end, or could not be installed.
+/// When something that experiments need is missing in the end, or a step of the installation failed.
 pub fn command(args: &SetupArgs, colors: ColorChoice) -> exit::Result {
     let mut needs = check(Job::Ci);
     let rights = if args.install { Rights::here() } else { Rights::shown() };
@@ -35,9 +35,10 @@ pub fn command(args: &SetupArgs, colors: ColorChoice) -> exit::Result {
         install::run(&plan, Paint::stderr(colors))?;
         needs = check(Job::Ci);
     }
-    let ready = !needs.iter().any(Need::prevents);
+    let can = |job: Job| !needs.iter().any(|need| need.needed_for <= job && need.prevents());
+    let ready = Ready { experiment: can(Job::Experiment), ci: can(Job::Ci) };
     if args.json {
-        show_json(&needs, ready)?;
+        show_json(&Answer { ready, needs: &needs })?;
     } else {
         let mut text = display::table(&needs, Paint::stdout(colors));
         text += &format!("\n{}\n", display::verdict(&needs));
@@ -50,11 +51,14 @@ pub fn command(args: &SetupArgs, colors: ColorChoice) -> exit::Result {
                 text += &format!("  {}\n", step.display().replace('\n', "\n  "));
             }
         } else if args.install && !wanted {
-            text += "Nothing to install.\n";
+            text += match ready.ci {
+                true => "Nothing to install.\n",
+                false => "Nothing that this program can install.\n",
+            };
         }
         io::stdout().write_all(text.as_bytes())?;
     }
-    if ready { Ok(()) } else { Err(Failure::shown(Exit::Missing)) }
+    if ready.experiment { Ok(()) } else { Err(Failure::shown(Exit::Missing)) }
 }
 
 /// Makes sure that `job` can be done here, before another command does it: silent when all is
@@ -88,14 +92,22 @@ pub fn ensure(job: Job, install: bool, colors: ColorChoice) -> exit::Result {
     Err(Failure::new(Exit::Missing, error))
 }
 
+/// The JSON of `setup`.
 #[derive(Serialize)]
 struct Answer<'a> {
-    ready: bool,
+    ready: Ready,
     needs: &'a [Need],
 }
 
-fn show_json(needs: &[Need], ready: bool) -> exit::Result {
-    let mut text = serde_json::to_string_pretty(&Answer { ready, needs })?;
+/// What can be done on this machine.
+#[derive(Clone, Copy, Serialize)]
+struct Ready {
+    experiment: bool,
+    ci: bool,
+}
+
+fn show_json(answer: &Answer<'_>) -> exit::Result {
+    let mut text = serde_json::to_string_pretty(answer)?;
     text.push('\n');
     io::stdout().write_all(text.as_bytes())?;
     Ok(())

@@ -47,7 +47,7 @@ fn tun_fault(error: &io::Error, root: bool) -> Fault {
             Fault::missing(said).remedy(format!("{sudo}modprobe tun"))
         }
         Some(rustix::io::Errno::ACCESS) => Fault::blocked(said).remedy(format!(
-            "sudo chmod 0666 {TUN} (udev's own mode; it lasts until the next boot)"
+            "sudo chmod 0666 {TUN} (the mode that udev gives it; lasts until the next boot)"
         )),
         _ => Fault::blocked(said)
             .remedy(format!("in a container, start it with `--device {TUN} --cap-add NET_ADMIN`")),
