@@ -1,11 +1,194 @@
-//! `ci`: every check there is.
+//! `ci`: every check there is, each with its time, and what failed at the end.
 
-use crate::{cli::CiArgs, color::ColorChoice, exit};
+use crate::{
+    cli::CiArgs,
+    color::{ColorChoice, Paint},
+    exit::{self, Exit, Failure},
+    setup::{self, Job},
+};
+use lab::process::{self, Command};
+use std::{
+    io::{self, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
 
-/// Runs the command.
+/// The guest's workspace, apart because it is bare metal.
+const GUEST: &str = "guest";
+
+/// One check.
+struct Check {
+    name: &'static str,
+    /// What to run, or why it is left out.
+    work: Result<Command, &'static str>,
+}
+
+/// How a check ended.
+struct Ended {
+    name: &'static str,
+    failure: Option<String>,
+    took: Duration,
+}
+
+/// Runs every check, whatever those before it said.
 ///
 /// # Errors
-/// Always, so far.
-pub fn command(_args: &CiArgs, _colors: ColorChoice) -> exit::Result {
-    Err(anyhow::anyhow!("`ci` is not built yet").into())
+/// When a check failed, or something that the checks need is missing.
+pub fn command(args: &CiArgs, colors: ColorChoice) -> exit::Result {
+    setup::ensure(Job::Ci, args.install, colors)?;
+    // Paths of the checks are those of the repository, wherever this was called.
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = xtask.parent().unwrap_or(xtask);
+    let (mut out, paint) = (io::stdout(), Paint::stdout(colors));
+    let mut ended = Vec::new();
+    let mut left_out = Vec::new();
+    for Check { name, work } in checks(root, |program| process::find(program).is_some()) {
+        match work {
+            Ok(command) => ended.push(run(name, &command, &mut out, paint)?),
+            Err(reason) => left_out.push(format!("{name} ({reason})")),
+        }
+    }
+    out.write_all(summary(&ended, &left_out, paint).as_bytes())?;
+    if ended.iter().all(|check| check.failure.is_none()) {
+        Ok(())
+    } else {
+        Err(Failure::shown(Exit::Failure))
+    }
+}
+
+/// Every check in order. `has` tells whether a program is there.
+fn checks(root: &Path, has: impl Fn(&str) -> bool) -> Vec<Check> {
+    let cargo_in =
+        |folder: &Path, line: &str| Command::new("cargo").args(line.split_whitespace()).cwd(folder);
+    let cargo = |line: &str| cargo_in(root, line);
+    // In its folder: that is where cargo looks for the guest's own settings.
+    let guest = |line: &str| {
+        let folder = root.join(GUEST);
+        let there = folder.join("Cargo.toml").is_file();
+        there.then(|| cargo_in(&folder, line)).ok_or("there is no guest")
+    };
+    let tool = |program: &str, command: Command, reason| {
+        if has(program) { Ok(command) } else { Err(reason) }
+    };
+    let check = |name, work| Check { name, work };
+    vec![
+        check("format", Ok(cargo("fmt --all --check"))),
+        check("format of the guest", guest("fmt --check")),
+        check("clippy", Ok(cargo("clippy --locked --workspace --all-targets -- -D warnings"))),
+        check("clippy of the guest", guest("clippy --locked -- -D warnings")),
+        check(
+            "tests",
+            // Snapshots are compared, never rewritten.
+            Ok(cargo("test --locked --workspace --no-fail-fast")
+                .env("CI", "true")
+                .env("INSTA_UPDATE", "no")),
+        ),
+        check(
+            "documentation",
+            Ok(cargo("doc --locked --workspace --no-deps --document-private-items")
+                .env("RUSTDOCFLAGS", "-D warnings")),
+        ),
+        check(
+            "licences and advisories",
+            tool("cargo-deny", cargo("deny --all-features check"), "cargo-deny is not installed"),
+        ),
+        check(
+            "shell scripts",
+            tool(
+                "shellcheck",
+                Command::new("shellcheck").arg(".ci/run").cwd(root),
+                "shellcheck is not installed",
+            ),
+        ),
+    ]
+}
+
+fn run(
+    name: &'static str,
+    command: &Command,
+    out: &mut dyn Write,
+    paint: Paint,
+) -> io::Result<Ended> {
+    writeln!(out, "{}", paint.strong(&format!("── {name}: {}", command.display())))?;
+    // What is started next writes to the same place.
+    out.flush()?;
+    let started = Instant::now();
+    let failure = command.run_streaming().err().map(|error| match error {
+        // What it had to say, it has said above.
+        process::Error::Failed { status, .. } => status.to_string(),
+        other => other.to_string(),
+    });
+    let ended = Ended { name, failure, took: started.elapsed() };
+    writeln!(out, "{}", line(&ended, paint))?;
+    Ok(ended)
+}
+
+fn line(Ended { name, failure, took }: &Ended, paint: Paint) -> String {
+    let took = format!("{:.1} s", took.as_secs_f64());
+    match failure {
+        None => format!("{} {name} ({took})", paint.good("ok    ")),
+        Some(reason) => format!("{} {name} ({took}): {reason}", paint.error("FAILED")),
+    }
+}
+
+fn summary(ended: &[Ended], left_out: &[String], paint: Paint) -> String {
+    let failed = ended.iter().filter(|check| check.failure.is_some()).count();
+    let took: Duration = ended.iter().map(|check| check.took).sum();
+    let mut text = format!("\n{}\n", paint.strong("── summary"));
+    for check in ended {
+        text += &format!("{}\n", line(check, paint));
+    }
+    for check in left_out {
+        text += &format!("{} {check}\n", paint.warning("left out"));
+    }
+    let total = ended.len();
+    text += &match failed {
+        0 => format!("all {total} checks passed in {:.1} s\n", took.as_secs_f64()),
+        _ => format!("{failed} of {total} checks failed, in {:.1} s\n", took.as_secs_f64()),
+    };
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_left_out_with_the_reason() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let left_out = |checks: Vec<Check>| -> Vec<&str> {
+            checks.into_iter().filter(|check| check.work.is_err()).map(|c| c.name).collect()
+        };
+        let optional = ["format of the guest", "clippy of the guest"];
+        assert_eq!(left_out(checks(folder.path(), |_| true)), optional);
+        std::fs::create_dir(folder.path().join(GUEST)).expect("made");
+        std::fs::write(folder.path().join(GUEST).join("Cargo.toml"), "").expect("written");
+        assert_eq!(
+            left_out(checks(folder.path(), |_| false)),
+            ["licences and advisories", "shell scripts"]
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_and_counted() {
+        let paint = Paint::stdout(ColorChoice::Never);
+        let ended = |name, failure: Option<&str>| Ended {
+            name,
+            failure: failure.map(str::to_owned),
+            took: Duration::from_millis(1500),
+        };
+        let checks = [ended("format", None), ended("tests", Some("exit status: 101"))];
+        insta::assert_snapshot!(summary(&checks, &["shell scripts (none)".to_owned()], paint));
+        assert!(summary(&checks[..1], &[], paint).ends_with("all 1 checks passed in 1.5 s\n"));
+    }
+
+    #[test]
+    fn a_check_that_fails_does_not_end_the_others() {
+        let paint = Paint::stdout(ColorChoice::Never);
+        let run = |command| run("x", &Command::new(command), &mut Vec::new(), paint);
+        let ended = run("false").expect("written");
+        assert_eq!(ended.failure.as_deref(), Some("exit status: 1"));
+        let ended = run("no-such-program").expect("written");
+        assert!(ended.failure.is_some_and(|reason| reason.contains("was not found")));
+    }
 }

@@ -88,7 +88,7 @@ Examples:
   cargo xtask setup --install        get it, showing every command before it runs
   cargo xtask setup --json | jq .    the same for a script
 
-It ends with 5 when something that is needed is still missing.";
+It ends with 5 when something that experiments need is still missing.";
 
 const EXPERIMENT_EXAMPLES: &str = "\
 Examples:
