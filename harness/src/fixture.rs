@@ -1,6 +1,7 @@
 //! Records as a real run makes them, for the tests of everything after the record. The numbers
 //! are in the range measured on two cores under TCG with QEMU 10.0.2.
 
+use crate::link_check::LinkCheck;
 use crate::metric;
 use crate::record::{Measured, Metric, Outcome, Phases, Record, Roles, Round, SCHEMA};
 use crate::run_folder::{Git, Guest, Host, MANIFEST_SCHEMA, Manifest, Qemu};
@@ -265,7 +266,15 @@ pub fn manifest() -> Manifest {
         },
         git: Some(Git { commit: "48f4d1d0".repeat(5), dirty: true }),
         harness_version: "0.1.0".to_owned(),
-        link_checks: vec![json!({"link": "node1", "asked": "1 Gbit/s", "measured": "951 Mbit/s"})],
+        link_checks: vec![LinkCheck {
+            from: "node1".to_owned(),
+            to: "node2".to_owned(),
+            set: "1 Gbit/s".parse().ok(),
+            carried_bits_per_s: 951e6,
+        }],
+        filter: None,
+        shard: None,
+        warnings: Vec::new(),
     }
 }
 

@@ -54,58 +54,76 @@ pub enum RunError {
     Log(camino::Utf8PathBuf, #[source] std::io::Error),
 }
 
-/// Runs the trials of `plan` that the folder has no record of, in their planned order, until all
-/// are done or `interrupted` comes true.
-///
-/// # Errors
-/// When the lab is gone, or the folder cannot be written.
-pub async fn run(
-    lab: &RunningLab,
-    equipment: &Equipment,
-    experiment: &Experiment,
-    plan: &Plan,
-    writer: &mut RunWriter,
-    intervention: Option<&dyn Intervention>,
-    interrupted: impl Future<Output = ()>,
-    tell: &mut (dyn FnMut(Happening<'_>) + Send),
-) -> Result<RunEnd, RunError> {
-    tokio::pin!(interrupted);
-    let finished = writer.finished().clone();
-    let of = plan.trials.len();
-    let mut done = plan.trials.iter().filter(|trial| finished.contains(&trial.trial)).count();
-    for planned in plan.remaining(&finished) {
-        let cell = plan.cell_of(planned);
-        tell(Happening::Begins { done, of, trial: planned, cell: &cell.id });
-        let order = Order {
-            run: writer.folder().name().to_owned(),
+/// What a run is made with.
+#[derive(Clone, Copy)]
+pub struct Runner<'a> {
+    /// The lab, which is up.
+    pub lab: &'a RunningLab,
+    /// What trials are made with.
+    pub equipment: &'a Equipment,
+    /// The experiment.
+    pub experiment: &'a Experiment,
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// Something done to every guest between its move and its verification.
+    pub intervention: Option<&'a dyn Intervention>,
+}
+
+impl Runner<'_> {
+    /// Runs the trials of the plan that the folder has no record of, in their planned order,
+    /// until all are done or `interrupted` comes true.
+    ///
+    /// # Errors
+    /// When the lab is gone, or the folder cannot be written.
+    pub async fn run(
+        &self,
+        writer: &mut RunWriter,
+        interrupted: impl Future<Output = ()>,
+        tell: &mut (dyn FnMut(Happening<'_>) + Send),
+    ) -> Result<RunEnd, RunError> {
+        tokio::pin!(interrupted);
+        let finished = writer.finished().clone();
+        let of = self.plan.trials.len();
+        let before =
+            self.plan.trials.iter().filter(|trial| finished.contains(&trial.trial)).count();
+        for (done, planned) in (before..).zip(self.plan.remaining(&finished)) {
+            let cell = &self.plan.cell_of(planned).id;
+            tell(Happening::Begins { done, of, trial: planned, cell });
+            let order = self.order(writer.folder().name(), planned);
+            let mut live = |live: Live<'_>| tell(Happening::Live(live));
+            let trial = trial::run(self.lab, self.equipment, &order, self.intervention, &mut live);
+            let trial = tokio::select! {
+                // An interruption that has come counts even when the trial has just ended.
+                biased;
+                () = &mut interrupted => return Ok(RunEnd::Interrupted),
+                trial = trial => trial?,
+            };
+            if !trial.log.is_empty() {
+                let path = writer.folder().logs().join(format!("{}.log", planned.trial));
+                std::fs::write(&path, &trial.log).map_err(|error| RunError::Log(path, error))?;
+            }
+            writer.write_series(planned.trial, &trial.series)?;
+            writer.append(&trial.record)?;
+            tell(Happening::Ends(&trial.record));
+        }
+        Ok(RunEnd::Finished)
+    }
+
+    fn order(&self, run: &str, planned: &PlannedTrial) -> Order {
+        let cell = self.plan.cell_of(planned);
+        Order {
+            run: run.to_owned(),
             trial: planned.trial,
             block: planned.block,
             cell: cell.id.clone(),
             settings: cell.settings.clone(),
-            policy: experiment.policy.to_string(),
+            policy: self.experiment.policy.to_string(),
             source: planned.source,
             target: planned.target,
             witness: planned.witness,
             guest_seed: planned.guest_seed,
-            heartbeat_interval: experiment.heartbeat_interval.duration(),
-            max_time: experiment.max_time.duration(),
-        };
-        let mut live = |live: Live<'_>| tell(Happening::Live(live));
-        let trial = trial::run(lab, equipment, &order, intervention, &mut live);
-        let trial = tokio::select! {
-            // An interruption that has come counts even when the trial has just ended.
-            biased;
-            () = &mut interrupted => return Ok(RunEnd::Interrupted),
-            trial = trial => trial?,
-        };
-        if !trial.log.is_empty() {
-            let path = writer.folder().logs().join(format!("{}.log", planned.trial));
-            std::fs::write(&path, &trial.log).map_err(|error| RunError::Log(path, error))?;
+            heartbeat_interval: self.experiment.heartbeat_interval.duration(),
+            max_time: self.experiment.max_time.duration(),
         }
-        writer.write_series(planned.trial, &trial.series)?;
-        writer.append(&trial.record)?;
-        done += 1;
-        tell(Happening::Ends(&trial.record));
     }
-    Ok(RunEnd::Finished)
 }

@@ -33,6 +33,11 @@ impl Paint {
         Self { on: wanted(choice, terminal, |name| std::env::var(name).ok()) }
     }
 
+    /// Whether anything is coloured.
+    pub const fn is_on(self) -> bool {
+        self.on
+    }
+
     fn style(self, code: &str, text: &str) -> String {
         if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }

@@ -1,11 +1,17 @@
 //! The only command that a person types: arguments, display, exit codes.
 
+mod build;
 mod ci;
 mod cli;
 mod color;
 mod commands;
+mod equipment;
 mod exit;
+mod files;
+mod labs;
+mod provenance;
 mod setup;
+mod show;
 
 use lab::provider::netns;
 use std::process::ExitCode;

@@ -1,3 +1,4 @@
+use crate::link_check::LinkCheck;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,7 +51,13 @@ pub struct Manifest {
     /// Version of this program.
     pub harness_version: String,
     /// What the check of every link measured before the run.
-    pub link_checks: Vec<serde_json::Value>,
+    pub link_checks: Vec<LinkCheck>,
+    /// Which cells of the experiment were run, when not all (`--filter`).
+    pub filter: Option<String>,
+    /// Which part of the trials was run, when not all (`--shard`), as `1/3`.
+    pub shard: Option<String>,
+    /// What a reader of this run must know.
+    pub warnings: Vec<String>,
 }
 
 /// The machine that a run was made on.

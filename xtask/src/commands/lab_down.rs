@@ -1,11 +1,26 @@
-//! `lab-down`: takes a lab down, with everything in it.
+//! `lab-down`: takes a lab down, with everything in it, and clears up after killed commands.
 
-use crate::{cli::LabArgs, exit};
+use crate::{
+    cli::LabArgs,
+    color::ColorChoice,
+    exit::{self, Exit, Failure},
+    files,
+};
+use lab::{provider::netns, spec::LabSpec};
+use std::time::Instant;
 
 /// Runs the command.
 ///
 /// # Errors
-/// Always, so far.
-pub fn run(_args: &LabArgs) -> exit::Result {
-    Err(anyhow::anyhow!("`lab-down` is not built yet").into())
+/// For what is wrong with the lab's file, and when something cannot be removed.
+pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
+    let spec = files::checked(LabSpec::read(&args.lab), colors, false)?;
+    let begun = Instant::now();
+    let was_up = netns::down(&spec.name).map_err(|error| Failure::new(Exit::Lab, error))?;
+    if was_up {
+        println!("the lab `{}` is down ({:.3} s)", spec.name, begun.elapsed().as_secs_f64());
+    } else {
+        println!("the lab `{}` was not up", spec.name);
+    }
+    Ok(())
 }

@@ -1,11 +1,45 @@
 //! `lab-up`: brings a lab up and leaves it up.
 
-use crate::{cli::LabArgs, exit};
+use crate::{
+    cli::LabArgs,
+    color::ColorChoice,
+    exit::{self, Exit, Failure},
+    files, labs, setup,
+};
+use lab::{
+    provider::netns::{self, Lifetime},
+    spec::LabSpec,
+};
+use std::time::Instant;
 
-/// Runs the command.
+/// Runs the command. A lab that is up already, as its file says, is left alone.
 ///
 /// # Errors
-/// Always, so far.
-pub fn run(_args: &LabArgs) -> exit::Result {
-    Err(anyhow::anyhow!("`lab-up` is not built yet").into())
+/// For what is wrong with the lab's file, and when it does not come up.
+pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
+    let spec = files::checked(LabSpec::read(&args.lab), colors, false)?;
+    setup::ensure(setup::Job::Experiment, false, colors)?;
+    let lab_failure = |error: anyhow::Error| Failure::new(Exit::Lab, error);
+    if let Some(up) = netns::find(&spec.name).map_err(lab_failure)? {
+        if up.spec != spec {
+            let text = format!(
+                "the lab `{}` is up, but not as {} says now\n\nhint: `cargo xtask lab-down --lab {}`, then try again",
+                spec.name, args.lab, args.lab
+            );
+            return Err(lab_failure(anyhow::anyhow!(text)));
+        }
+        println!("the lab `{}` is up already", spec.name);
+        return Ok(());
+    }
+    let begun = Instant::now();
+    let program = labs::program()?;
+    let up = netns::up(spec, Lifetime::Persistent, &program).map_err(lab_failure)?;
+    let nodes: Vec<&str> = up.nodes.iter().map(|node| node.name.as_str()).collect();
+    println!(
+        "the lab `{}` is up: {} ({:.3} s)",
+        up.spec.name,
+        nodes.join(", "),
+        begun.elapsed().as_secs_f64()
+    );
+    Ok(())
 }

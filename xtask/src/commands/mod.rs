@@ -22,12 +22,12 @@ use crate::{
 pub fn run(cli: Cli) -> exit::Result {
     match cli.command {
         Command::Setup(args) => setup::command(&args, cli.color),
-        Command::LabUp(args) => lab_up::run(&args),
-        Command::LabDown(args) => lab_down::run(&args),
-        Command::LabStatus(args) => lab_status::run(&args),
-        Command::LabExec(args) => lab_exec::run(&args),
-        Command::Experiment(args) => experiment::run(&args),
-        Command::Report(args) => report::run(&args),
+        Command::LabUp(args) => lab_up::run(&args, cli.color),
+        Command::LabDown(args) => lab_down::run(&args, cli.color),
+        Command::LabStatus(args) => lab_status::run(&args, cli.color),
+        Command::LabExec(args) => lab_exec::run(&args, cli.color),
+        Command::Experiment(args) => experiment::run(&args, cli.color),
+        Command::Report(args) => report::run(&args, cli.color),
         Command::Runs(args) => runs::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Ci(args) => ci::command(&args, cli.color),

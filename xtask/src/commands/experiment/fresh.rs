@@ -1,0 +1,110 @@
+//! A run that begins: from files and options to a task, and its folder.
+
+use super::Task;
+use crate::{
+    cli::ExperimentArgs,
+    color::ColorChoice,
+    equipment::{self, Equipped},
+    exit::{Exit, Failure, Result},
+    files, provenance,
+};
+use camino::Utf8PathBuf;
+use harness::{
+    experiment::Experiment,
+    link_check::LinkCheck,
+    plan::Plan,
+    run_folder::{Guest, Host, MANIFEST_SCHEMA, Manifest, Qemu, RunFolder, RunWriter},
+};
+use lab::spec::LabSpec;
+
+const EXPERIMENT: &str = "experiments/quick.yaml";
+const LAB: &str = "labs/local.yaml";
+
+fn experiment_file(args: &ExperimentArgs) -> Utf8PathBuf {
+    args.file.clone().unwrap_or_else(|| files::shipped(EXPERIMENT))
+}
+
+fn lab_file(args: &ExperimentArgs) -> Utf8PathBuf {
+    args.lab.clone().unwrap_or_else(|| files::shipped(LAB))
+}
+
+/// Reads both files and plans.
+pub fn task(args: &ExperimentArgs, colors: ColorChoice) -> Result<Task> {
+    let experiment = files::checked(Experiment::read(&experiment_file(args)), colors, args.json)?;
+    let spec = files::checked(LabSpec::read(&lab_file(args)), colors, args.json)?;
+    let shard = args.shard.map(|shard| (shard.index, shard.count));
+    let plan = plan(&experiment, &spec, args.filter.as_deref(), shard)?;
+    Ok(Task { experiment, spec, plan })
+}
+
+/// The plan, or the part of it that was asked for.
+pub fn plan(
+    experiment: &Experiment,
+    spec: &LabSpec,
+    filter: Option<&str>,
+    shard: Option<(u32, u32)>,
+) -> Result<Plan> {
+    let invalid = |error: harness::plan::SelectError| {
+        let text = lab::yaml::with_hint(&error, error.hint());
+        Failure::new(Exit::InvalidInput, anyhow::anyhow!("{text}"))
+    };
+    let mut plan = Plan::new(experiment, spec.nodes.len());
+    if let Some(filter) = filter {
+        plan = plan.filter(filter).map_err(invalid)?;
+    }
+    if let Some((index, count)) = shard {
+        plan = plan.shard(index, count).map_err(invalid)?;
+    }
+    Ok(plan)
+}
+
+/// Makes the run's folder with its manifest.
+pub fn folder(
+    args: &ExperimentArgs,
+    task: &Task,
+    equipped: &Equipped,
+    link_checks: Vec<LinkCheck>,
+    warnings: Vec<String>,
+) -> Result<RunWriter> {
+    let base = args.out.clone().unwrap_or_else(|| files::shipped("runs"));
+    let now = jiff::Timestamp::now();
+    let writer = RunFolder::create(&base, &task.experiment.name, now)?;
+    let manifest = Manifest {
+        schema: MANIFEST_SCHEMA,
+        run: writer.folder().name().to_owned(),
+        created: now,
+        name: task.experiment.name.clone(),
+        experiment_file: Some(experiment_file(args)),
+        experiment: serde_json::to_value(&task.experiment)?,
+        plan_hash: provenance::plan_hash(&task.plan)?,
+        planned_trials: u32::try_from(task.plan.trials.len())?,
+        planned_cells: u32::try_from(task.plan.cells.len())?,
+        lab_file: Some(lab_file(args)),
+        lab: serde_json::to_value(&task.spec)?,
+        seed: task.experiment.seed,
+        versions: provenance::versions(),
+        host: Host {
+            kernel: equipment::kernel(),
+            cpu_model: equipment::cpu_model(),
+            cpu_count: std::thread::available_parallelism()
+                .map_or(1, |n| u32::try_from(n.get()).unwrap_or(1)),
+            memory_bytes: provenance::memory_bytes(),
+        },
+        accelerator: equipped.equipment.accelerator.name().to_owned(),
+        accelerator_reason: equipped.accelerator_reason.clone(),
+        guest: Guest { kind: "bare-metal".to_owned(), sha256: equipped.guest_sha256.clone() },
+        qemu: Qemu {
+            path: equipped.equipment.qemu.clone(),
+            version: equipped.qemu.full_version.clone(),
+            sha256: equipped.qemu.sha256()?,
+        },
+        git: provenance::git(),
+        harness_version: env!("CARGO_PKG_VERSION").to_owned(),
+        link_checks,
+        filter: args.filter.clone(),
+        shard: args.shard.map(|shard| format!("{}/{}", shard.index, shard.count)),
+        warnings,
+    };
+    writer.write_manifest(&manifest)?;
+    Ok(writer)
+}

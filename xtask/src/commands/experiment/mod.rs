@@ -1,0 +1,176 @@
+//! `experiment`: lab up, every trial, table, report, lab down.
+
+mod fresh;
+mod interrupt;
+mod progress;
+mod resume;
+
+use crate::{
+    cli::ExperimentArgs,
+    color::{ColorChoice, Paint},
+    equipment::{self, Equipped},
+    exit::{self, Exit, Failure},
+    labs, setup, show,
+};
+use anyhow::Context;
+use harness::{
+    experiment::Experiment,
+    link_check::{self, LinkCheck},
+    plan::{Plan, render_plan},
+    run::{RunEnd, RunError, Runner},
+    run_folder::RunWriter,
+};
+use lab::{provider::netns::RunningLab, spec::LabSpec, state, units::BitRate};
+use std::collections::BTreeSet;
+
+/// What is to be run, before anything is started.
+struct Task {
+    experiment: Experiment,
+    spec: LabSpec,
+    plan: Plan,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// For what is wrong with the input or this machine, for a lab that breaks, and when interrupted.
+pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
+    let resumed = args.resume.as_deref().map(resume::open).transpose()?;
+    let task = match &resumed {
+        Some(resumed) => resumed.task()?,
+        None => fresh::task(args, colors)?,
+    };
+    if args.plan {
+        return print_plan(args, &task);
+    }
+    setup::ensure(setup::Job::Experiment, args.install, colors)?;
+    let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
+    let note = |text: &str| eprintln!("{text}");
+    note("building the guest and the observer");
+    let equipped = equipment::equip(&task.spec)?;
+    note(&format!(
+        "QEMU {} with {} ({})",
+        equipped.qemu.version,
+        equipped.equipment.accelerator.name().to_uppercase(),
+        equipped.accelerator_reason
+    ));
+    if let Some(resumed) = &resumed {
+        resumed.same_equipment(&equipped)?;
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(measure(args, colors, task, equipped, resumed))
+}
+
+fn print_plan(args: &ExperimentArgs, task: &Task) -> exit::Result {
+    let lab_rate = task.spec.networks.migration.link_rate;
+    if args.json {
+        let seconds = task.plan.estimate(&task.experiment, lab_rate).as_secs_f64();
+        let plan = serde_json::json!({
+            "experiment": task.experiment.name, "trials": task.plan.trials.len(),
+            "estimated_s": seconds, "plan": task.plan,
+        });
+        show::print(&format!("{}\n", serde_json::to_string_pretty(&plan)?));
+    } else {
+        show::print(&render_plan(&task.plan, &task.experiment, &task.spec.nodes, lab_rate));
+    }
+    Ok(())
+}
+
+async fn measure(
+    args: &ExperimentArgs,
+    colors: ColorChoice,
+    task: Task,
+    equipped: Equipped,
+    resumed: Option<resume::Resumed>,
+) -> exit::Result {
+    let interrupt = interrupt::Interrupt::listen()?;
+    let lab = labs::for_experiment(&task.spec, args.keep_lab)
+        .map_err(|error| Failure::new(Exit::Lab, error))?;
+    let checks = check_links(&lab, &task, &equipped)
+        .await
+        .map_err(|error| Failure::new(Exit::Lab, error))?;
+    let mut warnings = equipped.warnings.clone();
+    warnings.extend(checks.iter().filter_map(LinkCheck::warning));
+    let paint = Paint::stderr(colors);
+    for warning in &warnings {
+        eprintln!("{} {warning}", paint.warning("warning:"));
+    }
+    let mut writer = match resumed {
+        Some(resumed) => resumed.writer()?,
+        None => fresh::folder(args, &task, &equipped, checks, warnings)?,
+    };
+    for warning in writer.warnings() {
+        eprintln!("{} {warning}", paint.warning("warning:"));
+    }
+    let mut progress = progress::Progress::new(
+        &task.plan,
+        &task.experiment,
+        lab.spec.networks.migration.link_rate,
+        colors,
+    );
+    let runner = Runner {
+        lab: &lab,
+        equipment: &equipped.equipment,
+        experiment: &task.experiment,
+        plan: &task.plan,
+        intervention: None,
+    };
+    let end =
+        runner.run(&mut writer, interrupt.wait(), &mut |happening| progress.show(&happening)).await;
+    progress.clear();
+    let folder = writer.folder().path().to_owned();
+    let resume_hint = format!("`cargo xtask experiment --resume {folder}` runs the missing trials");
+    let shown = finish(args, colors, &writer);
+    drop(lab);
+    match end {
+        Ok(RunEnd::Finished) => shown,
+        Ok(RunEnd::Interrupted) => {
+            shown?;
+            eprintln!("\ninterrupted; what was finished is kept\n\nhint: {resume_hint}");
+            Err(Failure::shown(Exit::Interrupted))
+        }
+        Err(RunError::LabLost(lost)) => {
+            shown?;
+            Err(Failure::new(Exit::Lab, anyhow::anyhow!("{lost}\n\nhint: {resume_hint}")))
+        }
+        Err(error) => Err(Failure::new(Exit::Failure, error)),
+    }
+}
+
+/// Measures the link of each rate once, over a different pair of nodes each.
+async fn check_links(
+    lab: &RunningLab,
+    task: &Task,
+    equipped: &Equipped,
+) -> anyhow::Result<Vec<LinkCheck>> {
+    let rates: BTreeSet<Option<BitRate>> = task
+        .plan
+        .trials
+        .iter()
+        .map(|trial| {
+            task.plan.cell_of(trial).settings.link_rate.or(lab.spec.networks.migration.link_rate)
+        })
+        .collect();
+    let mut checks = Vec::new();
+    for (index, rate) in rates.into_iter().enumerate() {
+        let node = |i: usize| &lab.nodes[i % lab.nodes.len()];
+        let check =
+            link_check::check(node(index), node(index + 1), rate, &equipped.equipment.observer);
+        checks.push(check.await.context("failed to check the migration links")?);
+    }
+    Ok(checks)
+}
+
+/// Writes summary and report, and prints the table, or JSON.
+fn finish(args: &ExperimentArgs, colors: ColorChoice, writer: &RunWriter) -> exit::Result {
+    let folder = writer.folder();
+    show::write_report(folder)?;
+    if args.json {
+        show::print(&show::json(folder)?);
+    } else {
+        show::print(&show::table(folder, colors)?);
+        eprintln!("\nreport: {}", folder.report_path());
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! The lab of a command: one that is up already, or one brought up for it.
+
+use anyhow::{Context, Result, bail};
+use camino::Utf8PathBuf;
+use lab::{
+    provider::netns::{self, Lifetime, RunningLab},
+    spec::LabSpec,
+};
+
+/// This program's own file, which holds labs too.
+pub fn program() -> Result<Utf8PathBuf> {
+    let program = std::env::current_exe().context("failed to find this program's own file")?;
+    Utf8PathBuf::try_from(program).context("this program's own file has an odd path")
+}
+
+/// The lab that `lab-up` brought up, when it is as `spec` says; otherwise one of the command's own,
+/// which stays up when `keep`.
+///
+/// # Errors
+/// When the lab that is up differs, or none can be brought up.
+pub fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
+    if let Some(lab) = netns::find(&spec.name)? {
+        if lab.spec != *spec {
+            bail!(
+                "the lab `{}` is up, but not as its file says now\n\nhint: `cargo xtask lab-down`, then try again",
+                spec.name
+            );
+        }
+        return Ok(lab);
+    }
+    let lifetime = if keep { Lifetime::Persistent } else { Lifetime::Ephemeral };
+    netns::up(spec.clone(), lifetime, &program()?)
+}

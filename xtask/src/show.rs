@@ -1,0 +1,99 @@
+//! What commands show of a run.
+
+use crate::color::{ColorChoice, Paint};
+use anyhow::Result;
+use harness::{
+    report::{self, Run, Style},
+    run_folder::{Manifest, RunFolder},
+    summary::Summary,
+};
+use std::io::{IsTerminal, Write};
+
+/// A run, read and summarised.
+struct Read {
+    manifest: Manifest,
+    summary: Summary,
+    warnings: Vec<String>,
+}
+
+fn read(folder: &RunFolder) -> Result<Read> {
+    let manifest = folder.manifest()?;
+    let records = folder.records()?;
+    let mut warnings = manifest.warnings.clone();
+    warnings.extend(records.warnings);
+    Ok(Read { summary: Summary::of(&records.records), manifest, warnings })
+}
+
+fn with<T>(folder: &RunFolder, show: impl FnOnce(Run<'_>) -> T) -> Result<T> {
+    let Read { manifest, summary, warnings } = read(folder)?;
+    Ok(show(Run {
+        manifest: &manifest,
+        summary: &summary,
+        folder: folder.path(),
+        warnings: &warnings,
+    }))
+}
+
+/// The table for stdout.
+///
+/// # Errors
+/// When the run cannot be read.
+pub fn table(folder: &RunFolder, colors: ColorChoice) -> Result<String> {
+    let style = if std::io::stdout().is_terminal() {
+        Style {
+            width: terminal_width(),
+            unicode: speaks_unicode(),
+            colour: Paint::stdout(colors).is_on(),
+        }
+    } else {
+        Style { colour: Paint::stdout(colors).is_on(), ..Style::PLAIN }
+    };
+    with(folder, |run| report::table(run, style))
+}
+
+/// The JSON for stdout.
+///
+/// # Errors
+/// When the run cannot be read.
+pub fn json(folder: &RunFolder) -> Result<String> {
+    Ok(with(folder, report::json)??)
+}
+
+/// Writes `summary.json` and `report.md` into the folder.
+///
+/// # Errors
+/// When the run cannot be read, or its folder not be written.
+pub fn write_report(folder: &RunFolder) -> Result<()> {
+    let (summary, markdown) = with(folder, |run| (run.summary.clone(), report::markdown(run)))?;
+    folder.write_summary(&summary)?;
+    folder.write_report(&markdown)?;
+    Ok(())
+}
+
+/// Writes to stdout. A reader that has gone (`| head`) ends the program quietly.
+pub fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Columns of the terminal on stderr or stdout; 100 where there is none.
+pub fn terminal_width() -> usize {
+    let of = |size: rustix::io::Result<rustix::termios::Winsize>| {
+        size.ok().map(|size| usize::from(size.ws_col))
+    };
+    let sizes = [
+        of(rustix::termios::tcgetwinsize(std::io::stdout())),
+        of(rustix::termios::tcgetwinsize(std::io::stderr())),
+    ];
+    sizes.into_iter().flatten().find(|width| *width > 0).unwrap_or(Style::PLAIN.width)
+}
+
+/// Whether the locale says that the terminal takes UTF-8.
+fn speaks_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"))
+}
