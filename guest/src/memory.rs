@@ -12,9 +12,13 @@ const PAGE: u64 = PAGE_BYTES as u64;
 /// Memory below belongs to the firmware and to nobody else.
 const LOW_END: u64 = 1 << 20;
 const FOUR_GIB: u64 = 4 << 30;
-/// SeaBIOS unpacks itself near the top of the RAM below 4 GiB and does not wipe it: litter was
-/// seen up to 16.2 MiB below that top (QEMU 10.0, `pc` and `q35`, 64 MiB to 3.5 GiB).
-const FIRMWARE_SCRATCH_BYTES: u64 = 18 << 20;
+/// Where firmware leaves litter, as distances from the end of the RAM below 4 GiB.
+///
+/// SeaBIOS reserves tables at that end, 16 MiB or, in older versions, 256 KiB, and unpacks itself
+/// right below without wiping it. Seen: up to 0.12 and from 16.0 to 16.2 MiB (QEMU 10.0, `pc` and
+/// `q35`, 64 MiB to 3.5 GiB). Not all that lies between, because reading a page for the first
+/// time costs its host a page fault; what is overlooked here, verification finds.
+const FIRMWARE_LITTER: [(u64, u64); 2] = [(2 << 20, 0), (18 << 20, 15 << 20)];
 const MOST_RANGES: usize = 8;
 
 unsafe extern "C" {
@@ -135,26 +139,32 @@ impl Memory {
         memory
     }
 
-    /// Makes zero what is not: near the top of the RAM below 4 GiB, or everywhere.
+    /// Makes zero what is not: where firmware leaves litter, or everywhere.
     fn clear_litter(&mut self, everywhere: bool) {
-        let ranges = self.region.ranges;
-        let ends_below = ranges.iter().map(|range| range.end).filter(|end| *end <= FOUR_GIB);
-        let top = ends_below.max().unwrap_or(0);
-        let from = if everywhere { 0 } else { top.saturating_sub(FIRMWARE_SCRATCH_BYTES) };
-        let to = if everywhere { u64::MAX } else { top };
+        if everywhere {
+            self.clear(0, u64::MAX);
+            self.versions.fill(0);
+            return;
+        }
+        let ends = self.region.ranges.iter().map(|range| range.end);
+        let top = ends.filter(|end| *end <= FOUR_GIB).max().unwrap_or(0);
+        for (from, to) in FIRMWARE_LITTER {
+            self.clear(top.saturating_sub(from), top.saturating_sub(to));
+        }
+    }
+
+    /// Makes zero those pages of the region between two addresses that are not.
+    fn clear(&mut self, from: u64, to: u64) {
         let mut first_index = 0;
+        let ranges = self.region.ranges;
         for range in &ranges[..self.region.range_count] {
-            let dirty = range.start.max(from)..range.end.min(to);
-            for address in dirty.step_by(PAGE_BYTES) {
+            for address in (range.start.max(from)..range.end.min(to)).step_by(PAGE_BYTES) {
                 let index = first_index + (address - range.start) / PAGE;
                 if !content::is_zero(self.region.words(index)) {
                     self.region.page(index).fill(0);
                 }
             }
             first_index += pages_of(range);
-        }
-        if everywhere {
-            self.versions.fill(0);
         }
     }
 }
