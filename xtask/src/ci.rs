@@ -70,6 +70,7 @@ fn checks(root: &Path, has: impl Fn(&str) -> bool) -> Vec<Check> {
     let tool = |program: &str, command: Command, reason| {
         if has(program) { Ok(command) } else { Err(reason) }
     };
+    let deny = |line| tool("cargo-deny", cargo(line), "cargo-deny is not installed");
     let check = |name, work| Check { name, work };
     vec![
         check("format", Ok(cargo("fmt --all --check"))),
@@ -88,10 +89,9 @@ fn checks(root: &Path, has: impl Fn(&str) -> bool) -> Vec<Check> {
             Ok(cargo("doc --locked --workspace --no-deps --document-private-items")
                 .env("RUSTDOCFLAGS", "-D warnings")),
         ),
-        check(
-            "licences and advisories",
-            tool("cargo-deny", cargo("deny --all-features check"), "cargo-deny is not installed"),
-        ),
+        check("licences, bans and sources", deny("deny check licenses bans sources")),
+        // Apart, because it fetches the database of advisories.
+        check("advisories", deny("deny check advisories")),
         check(
             "shell scripts",
             tool(
@@ -165,7 +165,7 @@ mod tests {
         std::fs::write(folder.path().join(GUEST).join("Cargo.toml"), "").expect("written");
         assert_eq!(
             left_out(checks(folder.path(), |_| false)),
-            ["licences and advisories", "shell scripts"]
+            ["licences, bans and sources", "advisories", "shell scripts"]
         );
     }
 
