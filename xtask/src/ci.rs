@@ -90,6 +90,11 @@ fn checks(root: &Path, has: impl Fn(&str) -> bool) -> Vec<Check> {
                 .env("RUSTDOCFLAGS", "-D warnings")),
         ),
         check("licences, bans and sources", deny("deny check licenses bans sources")),
+        check(
+            "the same of the guest",
+            guest("deny --config ../deny.toml check licenses bans sources")
+                .and_then(|command| tool("cargo-deny", command, "cargo-deny is not installed")),
+        ),
         // Apart, because it fetches the database of advisories.
         check("advisories", deny("deny check advisories")),
         check(
@@ -159,13 +164,13 @@ mod tests {
         let left_out = |checks: Vec<Check>| -> Vec<&str> {
             checks.into_iter().filter(|check| check.work.is_err()).map(|c| c.name).collect()
         };
-        let optional = ["format of the guest", "clippy of the guest"];
+        let optional = ["format of the guest", "clippy of the guest", "the same of the guest"];
         assert_eq!(left_out(checks(folder.path(), |_| true)), optional);
         std::fs::create_dir(folder.path().join(GUEST)).expect("made");
         std::fs::write(folder.path().join(GUEST).join("Cargo.toml"), "").expect("written");
         assert_eq!(
             left_out(checks(folder.path(), |_| false)),
-            ["licences, bans and sources", "advisories", "shell scripts"]
+            ["licences, bans and sources", "the same of the guest", "advisories", "shell scripts"]
         );
     }
 
