@@ -13,6 +13,5 @@ mod supervisor;
 mod up;
 
 pub use client::Supervisor;
-pub use network::shape;
 pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
 pub use up::{Lifetime, RunningLab, down, find, up};
