@@ -91,16 +91,18 @@ fn bring_up(spec: &LabSpec) -> Result<HashMap<String, OwnedFd>> {
     namespaces::without_ipv6();
     let home = namespaces::current_network()?;
     batch("ip", &home, &network::switches(spec))?.finish("failed to make the lab's switches")?;
-    let mut nodes = HashMap::new();
+    // All namespaces before any link: the nodes' links go to where process 1 is, which is
+    // elsewhere while it makes a namespace.
+    let namespaces: Vec<OwnedFd> =
+        spec.nodes.iter().map(|_| namespaces::new_network(&home)).collect::<Result<_>>()?;
     let mut batches = Vec::new();
-    for (index, name) in spec.nodes.iter().enumerate() {
-        let namespace = namespaces::new_network(&home)?;
-        batches.push((name, batch("ip", &namespace, &network::node(spec, index))?));
-        nodes.insert(name.clone(), namespace);
+    for (index, namespace) in namespaces.iter().enumerate() {
+        batches.push(batch("ip", namespace, &network::node(spec, index))?);
     }
-    for (name, batch) in batches {
+    for (name, batch) in spec.nodes.iter().zip(batches) {
         batch.finish(&format!("failed to make the network of {name}"))?;
     }
+    let nodes: HashMap<String, OwnedFd> = spec.nodes.iter().cloned().zip(namespaces).collect();
     let shaping = network::shaping(spec);
     if !shaping.is_empty() {
         for (name, namespace) in &nodes {
