@@ -91,12 +91,15 @@ fn bring_up(spec: &LabSpec) -> Result<HashMap<String, OwnedFd>> {
     namespaces::without_ipv6();
     let home = namespaces::current_network()?;
     ip_batch(&home, &network::switches(spec))?.finish("failed to make the lab's switches")?;
+    // All of them first: making one takes this thread out of the home namespace for a moment, and
+    // the batches name that by our process number.
     let mut nodes = HashMap::new();
+    for name in &spec.nodes {
+        nodes.insert(name.clone(), namespaces::new_network(&home)?);
+    }
     let mut batches = Vec::new();
     for (index, name) in spec.nodes.iter().enumerate() {
-        let namespace = namespaces::new_network(&home)?;
-        batches.push((name, ip_batch(&namespace, &network::node(spec, index))?));
-        nodes.insert(name.clone(), namespace);
+        batches.push((name, ip_batch(&nodes[name], &network::node(spec, index))?));
     }
     for (name, batch) in batches {
         batch.finish(&format!("failed to make the network of {name}"))?;
