@@ -9,10 +9,12 @@ mod client;
 mod namespaces;
 mod network;
 mod protocol;
+mod status;
 mod supervisor;
 mod up;
 
 pub use client::Supervisor;
 pub use network::shape;
+pub use status::{Labs, NodeProcess, UpLab, labs};
 pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
 pub use up::{Lifetime, RunningLab, down, find, up};
