@@ -62,7 +62,7 @@ pub enum Command {
     LabStatus(LabStatusArgs),
     /// Run a command on a node of a lab that is up
     #[command(
-        after_help = "Examples:\n  cargo xtask lab-exec node1 -- ip -brief address\n  cargo xtask lab-exec node2 -- tc -s qdisc"
+        after_help = LAB_EXEC_EXAMPLES
     )]
     LabExec(LabExecArgs),
     /// Run an experiment: lab up, every trial, table, report, lab down
@@ -89,6 +89,17 @@ Examples:
   cargo xtask setup --json | jq .    the same for a script
 
 It ends with 5 when something that experiments need is still missing.";
+
+const LAB_EXEC_EXAMPLES: &str = "\
+Examples:
+  cargo xtask lab-exec node1 -- ip -brief address
+  cargo xtask lab-exec node2 -- tc -s qdisc
+  echo hello | cargo xtask lab-exec node3 -- cat
+
+The command has this one's folder, stdin, stdout and stderr, and the environment that the lab was
+brought up with. It ends with the command's own exit code: 127 when there is no such program, 126
+when it cannot be run, 128 and the signal's number when a signal ended it; with 4 when the lab is
+not up.";
 
 const EXPERIMENT_EXAMPLES: &str = "\
 Examples:

@@ -8,22 +8,39 @@ use std::{
 
 /// How a command ended. The numbers are part of the interface: see [`help`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// Everything went well.
-    Ok = 0,
+    Ok,
     /// Something failed that has no code of its own.
-    Failure = 1,
+    Failure,
     /// The command line, or a file it names, is wrong.
-    InvalidInput = 2,
+    InvalidInput,
     /// The measurement is worse than its baseline.
-    Regression = 3,
+    Regression,
     /// The lab did not come up, or broke.
-    Lab = 4,
+    Lab,
     /// This machine lacks something that is needed.
-    Missing = 5,
+    Missing,
     /// Ctrl-C or SIGTERM.
-    Interrupted = 130,
+    Interrupted,
+    /// As the command did that `lab-exec` ran.
+    Command(u8),
+}
+
+impl Exit {
+    /// The code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failure => 1,
+            Self::InvalidInput => 2,
+            Self::Regression => 3,
+            Self::Lab => 4,
+            Self::Missing => 5,
+            Self::Interrupted => 130,
+            Self::Command(code) => code,
+        }
+    }
 }
 
 /// Every exit code and what it says, in the words of `--help`.
@@ -39,13 +56,13 @@ const MEANINGS: [(Exit, &str); 7] = [
 
 /// The table of exit codes for `--help`.
 pub fn help() -> String {
-    let line = |(exit, meaning): (Exit, &str)| format!("\n  {:>3}  {meaning}", exit as u8);
+    let line = |(exit, meaning): (Exit, &str)| format!("\n  {:>3}  {meaning}", exit.code());
     format!("Exit codes:{}", MEANINGS.map(line).concat())
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

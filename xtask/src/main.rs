@@ -4,6 +4,7 @@ mod build;
 mod ci;
 mod cli;
 mod color;
+mod columns;
 mod commands;
 mod equipment;
 mod exit;

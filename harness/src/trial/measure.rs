@@ -284,6 +284,12 @@ fn touch_rate_during(observed: &Observed) -> Found {
     )
 }
 
+/// The touches of the workload while the migration was live, pages per second; `None` when that
+/// cannot be told.
+pub fn touched_pages_per_s(observed: &Observed) -> Option<f64> {
+    touch_rate_during(observed).ok().map(|measured| measured.value)
+}
+
 fn slowdown(observed: &Observed) -> Found {
     if observed.settings.touch_rate.0 == 0 {
         return Err("an idle workload cannot slow down".to_owned());

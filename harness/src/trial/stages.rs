@@ -1,8 +1,8 @@
 //! The stages of a trial, in their order.
 
 use super::{
-    Equipment, Intervention, Live, Order, gate, observed::Observed, outcome::Ended,
-    stopwatch::Stopwatch, tear_down::Running, witness::Witness,
+    Equipment, Intervention, Live, Order, cause::Seen, gate, measure, observed::Observed,
+    outcome::Ended, rounds, stopwatch::Stopwatch, tear_down::Running, witness::Witness,
 };
 use crate::{
     record::Outcome,
@@ -303,6 +303,7 @@ async fn migrate(
             }
         }
         End::TimedOut(answer) => {
+            observed.beats = witness.beats();
             Err(Ended::new(Outcome::NotConverged, cause(&answer, order, observed)))
         }
         End::Cancelled => Err(Ended::new(Outcome::Cancelled, "cancelled by somebody else")),
@@ -310,29 +311,22 @@ async fn migrate(
     }
 }
 
-/// Why a migration did not converge: what was dirtied against what was sent.
-#[expect(clippy::cast_precision_loss, reason = "bytes of a guest are far below 2^53")]
+/// Why a migration did not converge.
 fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> String {
-    const MIB: f64 = 1_048_576.0;
-    let ram = |key: &str| answer["ram"][key].as_f64().unwrap_or(0.0);
-    let sent_per_s = ram("transferred") / observed.migration_s.max(0.001);
-    let dirty_per_s = ram("dirty-pages-rate") * 4096.0;
-    let dirtied = if dirty_per_s > 0.0 {
-        format!("dirtied {:.0} MiB/s", dirty_per_s / MIB)
-    } else {
-        format!("touched {:.0} MiB/s", f64::from(order.settings.touch_rate.0) * 4096.0 / MIB)
-    };
-    let needed_ms =
-        ram("remaining").min(order.settings.working_set.0 as f64) / sent_per_s.max(1.0) * 1e3;
-    format!(
-        "not converged after {:.1} s: the guest {dirtied} while {:.0} MiB/s were sent; {:.0} MiB were left, \
-         which is a downtime of about {:.0} ms at this speed (limit: {})",
-        observed.migration_s,
-        sent_per_s / MIB,
-        ram("remaining") / MIB,
-        needed_ms,
-        order.settings.downtime_limit,
-    )
+    let ram = |key: &str| answer["ram"][key].as_f64();
+    let log = observed.migration.as_ref();
+    let rounds = log.map(|log| rounds::rounds(log, observed.migration_s)).unwrap_or_default();
+    let asked_pages_per_s = f64::from(order.settings.touch_rate.0);
+    Seen {
+        after_s: observed.migration_s,
+        touched_pages_per_s: measure::touched_pages_per_s(observed).unwrap_or(asked_pages_per_s),
+        dirty_pages_per_s: ram("dirty-pages-rate"),
+        sent_bytes: ram("transferred").unwrap_or(0.0),
+        left_bytes: ram("remaining").unwrap_or(0.0),
+        rounds: &rounds,
+        downtime_limit: order.settings.downtime_limit.duration(),
+    }
+    .words()
 }
 
 /// What the node's migration link has sent so far, bytes.

@@ -1,11 +1,138 @@
-//! `lab-status`: a lab's nodes, networks and guests.
+//! `lab-status`: whether a lab is up, its nodes and links, what runs on them, and what other labs
+//! and leftovers there are. Changes nothing.
 
-use crate::{cli::LabStatusArgs, color::ColorChoice, exit};
+mod shaping;
+mod text;
 
-/// Runs the command.
+use crate::{
+    cli::LabStatusArgs,
+    color::ColorChoice,
+    exit::{self, Exit, Failure},
+    files, show,
+};
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+use lab::{
+    provider::netns::{self, Labs, UpLab},
+    spec::LabSpec,
+};
+use serde::Serialize;
+use shaping::Shaping;
+use std::net::Ipv4Addr;
+
+/// Everything that is told.
+#[derive(Serialize)]
+struct Status {
+    lab: String,
+    up: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+    other_labs: Vec<Other>,
+    leftovers: Vec<Utf8PathBuf>,
+}
+
+/// A lab that is up.
+#[derive(Serialize)]
+struct Details {
+    since: Timestamp,
+    supervisor_pid: u32,
+    as_its_file_says: bool,
+    folder: Utf8PathBuf,
+    nodes: Vec<NodeStatus>,
+}
+
+#[derive(Serialize)]
+struct NodeStatus {
+    name: String,
+    guest_address: Ipv4Addr,
+    guest_device: String,
+    migration_address: Ipv4Addr,
+    migration_device: String,
+    tap: String,
+    shaping: Vec<Shaping>,
+    processes: Vec<Running>,
+}
+
+#[derive(Serialize)]
+struct Running {
+    pid: u32,
+    argv: Vec<String>,
+}
+
+/// A lab besides the one that was asked for.
+#[derive(Serialize)]
+struct Other {
+    lab: String,
+    /// The command that it belongs to; none for one of `lab-up`.
+    command_pid: Option<u32>,
+    supervisor_pid: u32,
+    since: Timestamp,
+}
+
+/// Runs the command. A lab that is not up is an answer, not an error.
 ///
 /// # Errors
-/// Always, so far.
-pub fn run(_args: &LabStatusArgs, _colors: ColorChoice) -> exit::Result {
-    Err(anyhow::anyhow!("`lab-status` is not built yet").into())
+/// For what is wrong with the lab's file, and when a lab that is up cannot be looked at.
+pub fn run(args: &LabStatusArgs, colors: ColorChoice) -> exit::Result {
+    let spec = files::checked(LabSpec::read(&args.lab.lab), colors, args.json)?;
+    let lab_failure = |error: anyhow::Error| Failure::new(Exit::Lab, error);
+    let labs = netns::labs().map_err(lab_failure)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let status = runtime.block_on(status(&spec, labs)).map_err(lab_failure)?;
+    if args.json {
+        show::print(&format!("{}\n", serde_json::to_string_pretty(&status)?));
+    } else {
+        show::print(&text::render(&status, &args.lab.lab, colors));
+    }
+    Ok(())
+}
+
+async fn status(spec: &LabSpec, labs: Labs) -> anyhow::Result<Status> {
+    let (mut details, mut other_labs) = (None, Vec::new());
+    for up in labs.up {
+        if up.command.is_none() && up.lab.spec.name == spec.name {
+            details = Some(look(spec, &up).await?);
+        } else {
+            other_labs.push(Other {
+                lab: up.lab.spec.name.clone(),
+                command_pid: up.command,
+                supervisor_pid: up.supervisor,
+                since: second(up.since)?,
+            });
+        }
+    }
+    let up = details.is_some();
+    Ok(Status { lab: spec.name.clone(), up, details, other_labs, leftovers: labs.leftovers })
+}
+
+async fn look(spec: &LabSpec, up: &UpLab) -> anyhow::Result<Details> {
+    let processes = up.processes().await?;
+    let mut nodes = Vec::new();
+    for node in &up.lab.nodes {
+        let running = processes.iter().filter(|process| process.node == node.name);
+        nodes.push(NodeStatus {
+            name: node.name.clone(),
+            guest_address: node.guest_address,
+            guest_device: node.guest_device.clone(),
+            migration_address: node.migration_address,
+            migration_device: node.migration_device.clone(),
+            tap: node.tap.clone(),
+            shaping: shaping::of(node).await?,
+            processes: running
+                .map(|process| Running { pid: process.pid, argv: process.argv.clone() })
+                .collect(),
+        });
+    }
+    Ok(Details {
+        since: second(up.since)?,
+        supervisor_pid: up.supervisor,
+        as_its_file_says: up.lab.spec == *spec,
+        folder: up.lab.folder.clone(),
+        nodes,
+    })
+}
+
+/// A moment, to the second.
+fn second(time: std::time::SystemTime) -> anyhow::Result<Timestamp> {
+    Ok(Timestamp::try_from(time)?.round(jiff::Unit::Second)?)
 }

@@ -28,8 +28,8 @@ pub fn run(cli: Cli) -> exit::Result {
         Command::LabExec(args) => lab_exec::run(&args, cli.color),
         Command::Experiment(args) => experiment::run(&args, cli.color),
         Command::Report(args) => report::run(&args, cli.color),
-        Command::Runs(args) => runs::run(&args),
-        Command::Bench(args) => bench::run(&args),
+        Command::Runs(args) => runs::run(&args, cli.color),
+        Command::Bench(args) => bench::run(&args, cli.color),
         Command::Ci(args) => ci::command(&args, cli.color),
     }
 }

@@ -1,11 +1,104 @@
-//! `runs`: the list of runs.
+//! `runs`: the list of runs, the newest last.
 
-use crate::{cli::RunsArgs, exit};
+use crate::{
+    cli::RunsArgs,
+    color::{ColorChoice, Paint},
+    columns::{Align, aligned},
+    exit, files, show,
+};
+use harness::{record::Outcome, run_folder::RunFolder};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One run, as far as a list shows it.
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    experiment: String,
+    created: Timestamp,
+    accelerator: String,
+    qemu: String,
+    finished: usize,
+    planned: u32,
+    outcomes: BTreeMap<Outcome, u32>,
+}
 
 /// Runs the command.
 ///
 /// # Errors
-/// Always, so far.
-pub fn run(_args: &RunsArgs) -> exit::Result {
-    Err(anyhow::anyhow!("`runs` is not built yet").into())
+/// When the folder of the runs cannot be read.
+pub fn run(args: &RunsArgs, colors: ColorChoice) -> exit::Result {
+    let base = files::shipped("runs");
+    let mut runs = Vec::new();
+    let paint = Paint::stderr(colors);
+    for folder in RunFolder::list(&base)? {
+        match listed(&folder) {
+            Ok(run) => runs.push(run),
+            // One run that cannot be read must not hide the others.
+            Err(error) => eprintln!("{} {error:#}", paint.warning("warning:")),
+        }
+    }
+    if args.json {
+        show::print(&format!("{}\n", serde_json::to_string_pretty(&runs)?));
+    } else if runs.is_empty() {
+        eprintln!("there is no run yet in {base}\n\nhint: `cargo xtask experiment` makes one");
+    } else {
+        show::print(&table(&runs, colors));
+        eprintln!("\nhint: `cargo xtask report RUN` shows one, without RUN the last");
+    }
+    Ok(())
+}
+
+fn listed(folder: &RunFolder) -> anyhow::Result<Listed> {
+    let manifest = folder.manifest()?;
+    let records = folder.records()?.records;
+    let mut outcomes = BTreeMap::new();
+    for record in &records {
+        *outcomes.entry(record.outcome).or_default() += 1;
+    }
+    Ok(Listed {
+        name: folder.name().to_owned(),
+        experiment: manifest.name,
+        created: manifest.created,
+        accelerator: manifest.accelerator,
+        qemu: manifest.qemu.version,
+        finished: records.len(),
+        planned: manifest.planned_trials,
+        outcomes,
+    })
+}
+
+fn table(runs: &[Listed], colors: ColorChoice) -> String {
+    use Align::{Left, Right};
+    let head = ["run", "experiment", "begun (UTC)", "QEMU", "accelerator", "trials", "outcomes"];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(runs.iter().map(|run| {
+        let words = |(outcome, count): (&Outcome, &u32)| format!("{count} {}", word(*outcome));
+        [
+            run.name.clone(),
+            run.experiment.clone(),
+            run.created.strftime("%Y-%m-%d %H:%M").to_string(),
+            run.qemu.clone(),
+            run.accelerator.to_uppercase(),
+            format!("{}/{}", run.finished, run.planned),
+            run.outcomes.iter().map(words).collect::<Vec<_>>().join(", "),
+        ]
+    }));
+    let mut lines = aligned([Left, Left, Left, Left, Left, Right, Left], &rows);
+    if let Some(head) = lines.first_mut() {
+        *head = Paint::stdout(colors).strong(head);
+    }
+    lines.join("\n") + "\n"
+}
+
+const fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Completed => "completed",
+        Outcome::NotConverged => "not converged",
+        Outcome::Failed => "failed",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Corrupt => "corrupt",
+        Outcome::Invalid => "invalid",
+    }
 }

@@ -5,7 +5,7 @@
 //! must be faster, within a deadline that a crawling one does not meet.
 
 use super::arguments::Accelerator;
-use crate::process::Command;
+use crate::process::{self, Command};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -95,9 +95,35 @@ fn probe(qemu: &Utf8Path, guest: &Utf8Path) -> Result<Probe> {
                 format!("KVM is slower than TCG here: {kvm:.0} against {tcg_mib_per_s:.0} MiB/s");
             (Accelerator::Tcg, reason)
         }
-        Err(error) => (Accelerator::Tcg, format!("KVM does not run the guest here: {error:#}")),
+        Err(error) => (Accelerator::Tcg, why_not(&error, tcg_mib_per_s)),
     };
     Ok(Probe { accelerator, reason, tcg_mib_per_s, kvm_mib_per_s })
+}
+
+/// Why KVM is not used, in one sentence without paths: the reason is kept in every run's manifest
+/// and shown in its report.
+fn why_not(error: &anyhow::Error, tcg_mib_per_s: f64) -> String {
+    use process::Error;
+    match error.downcast_ref::<Error>() {
+        Some(Error::TimedOut { after, .. }) => format!(
+            "KVM did not fill {FILL_MIB} MiB within {} s; TCG fills {tcg_mib_per_s:.0} MiB/s",
+            after.as_secs_f64()
+        ),
+        Some(Error::Failed { status, last_words, .. }) => match last_words.lines().last() {
+            Some(words) => format!("KVM does not run the guest: {}", without_program(words)),
+            None => format!("KVM does not run the guest: QEMU ended with {status}"),
+        },
+        Some(_) => "KVM does not run the guest: QEMU could not be started with it".to_owned(),
+        None => "KVM does not run the guest: it said nothing of its fill".to_owned(),
+    }
+}
+
+/// QEMU's words without its own path in front: `/usr/bin/qemu-system-x86_64: …`.
+fn without_program(words: &str) -> &str {
+    match words.split_once(": ") {
+        Some((program, rest)) if program.contains("qemu") => rest,
+        _ => words,
+    }
 }
 
 /// MiB per second at which the guest fills memory, by its own clock.
@@ -129,4 +155,31 @@ fn fill_rate(
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let fill_mib = FILL_MIB as f64;
     Ok(fill_mib / (micros / 1e6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a program that does this makes of the reason.
+    fn reason(script: &str) -> String {
+        let command = Command::new("sh").args(["-c", script]).timeout(Duration::from_millis(1500));
+        why_not(&command.run().expect_err("it fails").into(), 640.4)
+    }
+
+    #[test]
+    fn a_failure_of_kvm_is_one_sentence_without_paths() {
+        let words = "echo '/usr/bin/qemu-system-x86_64: -accel kvm: no rights' >&2; exit 1";
+        assert_eq!(reason(words), "KVM does not run the guest: -accel kvm: no rights");
+        let silent = reason("exit 3");
+        assert_eq!(silent, "KVM does not run the guest: QEMU ended with exit status: 3");
+        let error = process::Error::TimedOut {
+            command: "/secret/path".to_owned(),
+            after: Duration::from_secs(2),
+            last_words: process::LastWords::default(),
+        };
+        let crawls = why_not(&error.into(), 640.4);
+        assert_eq!(crawls, "KVM did not fill 32 MiB within 2 s; TCG fills 640 MiB/s");
+        assert!(!why_not(&anyhow::anyhow!("odd"), 1.0).contains("odd"));
+    }
 }

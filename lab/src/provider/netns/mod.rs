@@ -9,9 +9,11 @@ mod client;
 mod namespaces;
 mod network;
 mod protocol;
+mod status;
 mod supervisor;
 mod up;
 
 pub use client::Supervisor;
+pub use status::{Labs, NodeProcess, UpLab, labs};
 pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
 pub use up::{Lifetime, RunningLab, down, find, up};

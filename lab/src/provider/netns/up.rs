@@ -55,7 +55,7 @@ pub struct RunningLab {
 }
 
 impl RunningLab {
-    fn new(spec: LabSpec, folder: Utf8PathBuf, lifeline: Option<PipeWriter>) -> Self {
+    pub(super) fn new(spec: LabSpec, folder: Utf8PathBuf, lifeline: Option<PipeWriter>) -> Self {
         let supervisor = Supervisor::at(folder.join(SOCKET_FILE));
         let nodes = spec.nodes.iter().enumerate().map(|(index, name)| Node {
             name: name.clone(),
@@ -217,16 +217,25 @@ fn take_down(folder: &Utf8Path) -> Result<()> {
 fn sweep(root: &Utf8Path) -> Result<()> {
     for entry in root.read_dir_utf8().with_context(|| format!("failed to read {root}"))? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() && supervisors(entry.path())?.is_empty() {
+        if entry.file_type()?.is_dir() && holders(entry.path())?.is_empty() {
             take_down(entry.path())?;
         }
     }
     Ok(())
 }
 
-/// The processes that hold the lab of this folder, as open handles that cannot come to mean
-/// another process.
-fn supervisors(folder: &Utf8Path) -> Result<Vec<OwnedFd>> {
+/// A process that holds a lab.
+pub(super) struct Holder {
+    /// Its number on this machine.
+    pub pid: Pid,
+    /// Whether it is process 1 of the lab, and not the one that starts it.
+    pub supervises: bool,
+    /// An open handle, which cannot come to mean another process.
+    handle: OwnedFd,
+}
+
+/// The processes that hold the lab of this folder.
+pub(super) fn holders(folder: &Utf8Path) -> Result<Vec<Holder>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").context("failed to read /proc")? {
         let entry = entry?;
@@ -240,9 +249,10 @@ fn supervisors(folder: &Utf8Path) -> Result<Vec<OwnedFd>> {
         let Ok(arguments) = fs::read(entry.path().join("cmdline")) else { continue };
         let mut arguments = arguments.split(|byte| *byte == 0).skip(1);
         let role = arguments.next().unwrap_or_default();
-        let holds = role == HOLD_ARGUMENT.as_bytes() || role == SUPERVISE_ARGUMENT.as_bytes();
+        let supervises = role == SUPERVISE_ARGUMENT.as_bytes();
+        let holds = supervises || role == HOLD_ARGUMENT.as_bytes();
         if holds && arguments.next() == Some(folder.as_str().as_bytes()) {
-            found.push(handle);
+            found.push(Holder { pid, supervises, handle });
         }
     }
     Ok(found)
@@ -252,19 +262,19 @@ fn end_supervisor(folder: &Utf8Path) -> Result<()> {
     let begin = Instant::now();
     loop {
         // Again until there is none: a holder may be about to start its supervisor.
-        let processes = supervisors(folder)?;
+        let processes = holders(folder)?;
         if processes.is_empty() {
             return Ok(());
         }
         for process in &processes {
-            let _gone_already = pidfd_send_signal(process, Signal::KILL);
+            let _gone_already = pidfd_send_signal(&process.handle, Signal::KILL);
         }
         for process in &processes {
             let left = DEADLINE
                 .checked_sub(begin.elapsed())
                 .context("the lab's supervisor does not end")?;
             let timeout = Timespec::try_from(left)?;
-            poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&timeout))?;
+            poll(&mut [PollFd::new(&process.handle, PollFlags::IN)], Some(&timeout))?;
         }
     }
 }

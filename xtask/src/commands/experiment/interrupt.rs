@@ -31,7 +31,7 @@ impl Interrupt {
                     // A lab that this command brought up ends with it; its folder is removed by
                     // the next command.
                     eprintln!("\ninterrupted again: ending at once (the next command clears up)");
-                    std::process::exit(Exit::Interrupted as i32);
+                    std::process::exit(Exit::Interrupted.code().into());
                 }
                 eprintln!("\ninterrupted: taking everything down (once more to end at once)");
             }
