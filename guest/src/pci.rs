@@ -1,7 +1,9 @@
 //! PCI configuration through the ports 0xcf8 and 0xcfc, which every PC has.
 
 use virtio_drivers::transport::DeviceType;
-use virtio_drivers::transport::pci::bus::{Command, ConfigurationAccess, DeviceFunction, PciRoot};
+use virtio_drivers::transport::pci::bus::{
+    BarInfo, Command, ConfigurationAccess, DeviceFunction, MemoryBarType, PciRoot,
+};
 use virtio_drivers::transport::pci::virtio_device_type;
 
 use crate::port;
@@ -11,6 +13,10 @@ const DATA: u16 = 0xcfc;
 const ENABLE: u32 = 1 << 31;
 /// Buses looked at: Proxmox puts devices behind bridges on low-numbered ones.
 const BUSES: u8 = 8;
+
+/// Where registers go that the firmware has given no address: between the most RAM that lies below
+/// 4 GiB and what the chipset keeps for itself, on `pc` and `q35` alike.
+const REGISTERS: u64 = 0xe000_0000;
 
 /// Access to configuration space; there is one processor, so address and data stay together.
 pub struct Ports;
@@ -37,7 +43,8 @@ impl ConfigurationAccess for Ports {
     fn write_word(&mut self, device: DeviceFunction, register: u8, value: u32) {
         Self::select(device, register);
         // SAFETY: virtio-drivers writes only to sizes of BARs and back, and we to the command
-        // register: no device is thereby made to touch memory not given to it.
+        // register and to BARs without an address: no device is thereby made to touch memory
+        // not given to it.
         unsafe { port::write_u32(DATA, value) };
     }
 
@@ -51,9 +58,29 @@ pub fn find(root: &mut PciRoot<Ports>, kind: DeviceType) -> Option<DeviceFunctio
     let (device, _) = (0..BUSES)
         .flat_map(|bus| root.enumerate_bus(bus))
         .find(|(_, info)| virtio_device_type(info) == Some(kind))?;
+    place_registers(root, device);
     let (_, command) = root.get_status_command(device);
     // The guest polls: the device need not interrupt.
     let wanted = Command::MEMORY_SPACE | Command::BUS_MASTER | Command::INTERRUPT_DISABLE;
     root.set_command(device, command | wanted);
     Some(device)
+}
+
+/// Gives an address to every memory BAR of a device that has none: a firmware that only starts a
+/// kernel (qboot) leaves that to the kernel.
+fn place_registers(root: &mut PciRoot<Ports>, device: DeviceFunction) {
+    let Ok(bars) = root.bars(device) else { return };
+    let mut next = REGISTERS;
+    for (index, bar) in (0..).zip(bars) {
+        let Some(BarInfo::Memory { address_type, address: 0, size, .. }) = bar else { continue };
+        // A BAR lies at a multiple of its size, which is a power of two.
+        let address = next.next_multiple_of(size.max(1));
+        next = address + size;
+        match address_type {
+            MemoryBarType::Width64 => root.set_bar_64(device, index, address),
+            MemoryBarType::Width32 | MemoryBarType::Below1MiB => {
+                root.set_bar_32(device, index, address as u32);
+            }
+        }
+    }
 }

@@ -68,6 +68,8 @@ impl VmSpec {
             }
         }
         option("-accel", self.accelerator.name());
+        // It only starts the kernel: half the time of a full firmware, and nothing left in RAM.
+        option("-bios", "qboot.rom");
         option("-m", &format!("{memory}B"));
         option("-kernel", self.kernel.as_str());
         option("-netdev", &format!("tap,id=lan,ifname={},script=no,downscript=no", self.tap));
