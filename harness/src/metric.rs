@@ -37,7 +37,7 @@ metrics! {
     ZERO_PAGES, "zero_pages", "pages", true, "zero pages sent (9 bytes each), repeats included";
     UNEXPLAINED_PAGES, "unexplained_pages", "pages", true, "pages that are zero by the guest's own account and that QEMU did not send as zero: the firmware's and the devices', about a hundred";
     AMPLIFICATION, "amplification", "", true, "stream bytes over the guest's non-zero memory";
-    ROUNDS, "rounds", "", true, "live rounds: dirty bitmap readings less the first and the one at the stop";
+    ROUNDS, "rounds", "", true, "live rounds: dirty bitmap readings less the first and the one at the stop, at least 1 where memory was sent live";
     SYNC_COUNT, "sync_count", "", true, "dirty bitmap readings (`dirty-sync-count`)";
     THROUGHPUT, "throughput", "B/s", true, "true migration speed: stream bytes over (total time − setup)";
     NOMINAL_SPEED, "nominal_speed", "B/s", false, "nominal migration speed: guest memory over total time, as Proxmox's task log prints it";

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{color::ColorChoice, exit};
+use crate::{color::ColorChoice, exit, files};
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, process::ExitCode, str::FromStr};
@@ -127,7 +127,7 @@ pub struct SetupArgs {
 #[derive(Debug, Args)]
 pub struct LabArgs {
     /// The lab's file
-    #[arg(long, value_name = "FILE", default_value = "labs/local.yaml")]
+    #[arg(long, value_name = "FILE", default_value_t = files::shipped("labs/local.yaml"))]
     pub lab: Utf8PathBuf,
 }
 

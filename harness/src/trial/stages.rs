@@ -82,7 +82,7 @@ async fn stages(
     observed.witness_wall_offset_ns = witness.wall_offset_ns;
     let booted = witness.watch(0, BOOT_DEADLINE, |beats| (!beats.is_empty()).then_some(())).await;
     watch.lap(|phases| &mut phases.start_s);
-    if booted.is_none() {
+    if booted.map_err(failed)?.is_none() {
         return Err(silent(source, "the guest did not beat after its start", Outcome::Failed).await);
     }
 
@@ -109,8 +109,9 @@ async fn stages(
     live(Live::Stage("verify"));
     let migrated = moved.is_ok();
     let holder = if migrated { &mut *target } else { &mut *source };
-    // A guest whose QEMU has died cannot be asked; why it died has been said already.
-    if !migrated && holder.ended().is_some() {
+    // A dead guest, or one whose QEMU has died, cannot be asked; it has been said already.
+    let dead = matches!(&moved, Err(ended) if ended.outcome == Outcome::Corrupt);
+    if dead || (!migrated && holder.ended().is_some()) {
         return moved;
     }
     if let (true, Some(intervention)) = (migrated, intervention) {
@@ -118,7 +119,14 @@ async fn stages(
     }
     let verified = verify(holder, witness, observed).await;
     watch.lap(|phases| &mut phases.verify_s);
-    moved.and(verified)
+    match (moved, verified) {
+        // Without a verified guest, how the migration ended is not all there is to say.
+        (Err(moved), Err(verified)) => {
+            let reason = format!("{}; then: {}", moved.reason, verified.reason);
+            Err(Ended::new(verified.outcome, reason))
+        }
+        (moved, verified) => moved.and(verified),
+    }
 }
 
 fn failed(error: anyhow::Error) -> Ended {
@@ -233,7 +241,7 @@ async fn fill(witness: &mut Witness, order: &Order, observed: &mut Observed) -> 
     let steady = |beats: &[super::witness::Beat]| {
         beats.last().is_some_and(|beat| beat.state == State::Steady).then_some(())
     };
-    let filled = witness.watch(0, deadline, steady).await;
+    let filled = witness.watch(0, deadline, steady).await.map_err(failed)?;
     filled.ok_or_else(|| {
         Ended::new(
             Outcome::Failed,
@@ -254,7 +262,7 @@ async fn gate(witness: &mut Witness, order: &Order) -> Stage<gate::Opened> {
             }
         })
         .await;
-    opened.ok_or_else(|| {
+    opened.map_err(failed)?.ok_or_else(|| {
         let why = match verdict {
             gate::Verdict::Closed(why) => why,
             _ => "too few heartbeats arrived".to_owned(),
@@ -292,7 +300,7 @@ async fn migrate(
                 resumed_s.and_then(|at_s| observed.beat_at(at_s)).unwrap_or(observed.beats.len());
             let beats =
                 witness.watch(from, BEAT_DEADLINE, |beats| (!beats.is_empty()).then_some(())).await;
-            match beats {
+            match beats.map_err(failed)? {
                 Some(()) => Ok(()),
                 None => Err(silent(
                     target,

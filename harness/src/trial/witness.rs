@@ -16,6 +16,8 @@ use tokio::{
 };
 use wire::{MAX_MESSAGE_BYTES, Message, State};
 
+/// What is said when its pipes are closed.
+const GONE: &str = "the observer on the witness is gone";
 /// The observer may take this long to say that it is ready.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -85,13 +87,16 @@ impl Witness {
     }
 
     /// Calls `look` with the beats from index `from` on, now and whenever there are more, until
-    /// it gives something. `None` when the deadline passes or the observer ends first.
+    /// it gives something. `None` when the deadline passes first.
+    ///
+    /// # Errors
+    /// When the observer is gone: that there are no beats then says nothing of the guest.
     pub async fn watch<T>(
         &mut self,
         from: usize,
         deadline: Duration,
         mut look: impl FnMut(&[Beat]) -> Option<T>,
-    ) -> Option<T> {
+    ) -> Result<Option<T>> {
         let beats = Arc::clone(&self.beats);
         let news = &mut self.news;
         let looking = async {
@@ -101,12 +106,13 @@ impl Witness {
                     let beats = beats.lock().unwrap_or_else(PoisonError::into_inner);
                     look(beats.get(from..).unwrap_or_default())
                 };
-                if found.is_some() || news.changed().await.is_err() {
-                    return found;
+                if found.is_some() {
+                    return Ok(found);
                 }
+                news.changed().await.context(GONE)?;
             }
         };
-        timeout(deadline, looking).await.ok().flatten()
+        timeout(deadline, looking).await.unwrap_or(Ok(None))
     }
 
     /// Sends a request to the guest, again and again until it answers; `None` when it does not
@@ -127,8 +133,8 @@ impl Witness {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let line = format!("request {} {} {digits}\n", deadline.as_millis(), self.guest);
-        self.commands.write_all(line.as_bytes()).await.context("the observer is gone")?;
-        let reply = self.replies.recv().await.context("the observer is gone")?;
+        self.commands.write_all(line.as_bytes()).await.context(GONE)?;
+        let reply = self.replies.recv().await.context(GONE)?;
         Ok(reply.and_then(|datagram| Message::decode(&datagram).ok()))
     }
 

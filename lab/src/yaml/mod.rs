@@ -107,7 +107,7 @@ pub fn write<T: Serialize>(value: &T) -> Result<String, String> {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It could not be read at all.
-    #[error("failed to read `{path}`: {source}")]
+    #[error("failed to read `{path}`")]
     Unreadable {
         /// The file.
         path: Utf8PathBuf,

@@ -1,0 +1,10 @@
+//! End-to-end tests: the program as a user runs it, on real QEMU.
+//!
+//! One at a time, whatever runs them ([`support::Sandbox`]), because two migrations side by side
+//! would disturb each other. None is timed: a slow machine is no failure.
+
+mod corruption;
+mod deaths;
+mod experiment;
+mod interruption;
+mod support;

@@ -1,0 +1,94 @@
+//! A test's own place: experiment files, lab state and runs in a temporary folder.
+
+use super::{processes, program::Running};
+use camino::{Utf8Path, Utf8PathBuf};
+use harness::run_folder::RunFolder;
+use lab::state::{self, Lock};
+use std::{collections::BTreeSet, fs};
+
+/// A temporary folder with everything of one test, and the right to migrate on this machine: two
+/// migrations side by side would disturb each other.
+pub struct Sandbox {
+    folder: tempfile::TempDir,
+    links: String,
+    _alone: Lock,
+}
+
+impl Sandbox {
+    /// Waits until no other test migrates.
+    pub fn new() -> Self {
+        let lock = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("end-to-end.lock");
+        let alone = state::lock(&lock).expect("a lock");
+        let folder = tempfile::Builder::new().prefix("precopy-e2e-").tempdir().expect("a folder");
+        Self { folder, links: host_links(), _alone: alone }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.folder.path()).expect("UTF-8")
+    }
+
+    /// Where labs keep their state.
+    pub fn state(&self) -> Utf8PathBuf {
+        self.path().join("state")
+    }
+
+    /// Where runs are put.
+    pub fn runs(&self) -> Utf8PathBuf {
+        self.path().join("runs")
+    }
+
+    /// Writes a file.
+    pub fn file(&self, name: &str, text: &str) -> Utf8PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// Starts the program.
+    pub fn start(&self, args: &[&str]) -> Running {
+        Running::start(args, &[("PRECOPY_LAB_STATE", self.state().as_str())])
+    }
+
+    /// Starts an experiment whose run goes into [`Self::runs`].
+    pub fn experiment(&self, file: &Utf8Path) -> Running {
+        let runs = self.runs();
+        self.start(&["experiment", file.as_str(), "--json", "--out", runs.as_str()])
+    }
+
+    /// Goes on with a run.
+    pub fn resume(&self, run: &RunFolder) -> Running {
+        self.start(&["experiment", "--resume", run.path().as_str(), "--json"])
+    }
+
+    /// The only run there is.
+    pub fn run(&self) -> RunFolder {
+        let runs = RunFolder::list(&self.runs()).expect("listed");
+        let [run] = &runs[..] else { panic!("expected one run: {runs:?}") };
+        run.clone()
+    }
+
+    /// Asserts that the labs of this test have left nothing but what a later command needs:
+    /// no process, no network device on the host, no folder, no mount.
+    pub fn assert_nothing_left(&self) {
+        let ours: Vec<_> =
+            processes::all().into_iter().filter(|p| p.mentions(self.path())).collect();
+        assert!(ours.is_empty(), "processes are left: {ours:#?}");
+        assert_eq!(host_links(), self.links, "network devices of the host have changed");
+        let left: BTreeSet<String> = self
+            .state()
+            .read_dir_utf8()
+            .map(|entries| entries.map(|e| e.expect("entry").file_name().to_owned()).collect())
+            .unwrap_or_default();
+        let not_locks: Vec<_> = left.iter().filter(|name| !name.ends_with(".lock")).collect();
+        assert!(not_locks.is_empty(), "state is left: {left:?}");
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+        assert!(!mounts.contains(self.path().as_str()), "mounts are left:\n{mounts}");
+    }
+}
+
+/// The host's network devices, without what changes by itself.
+fn host_links() -> String {
+    let output = lab::process::Command::new("ip").args(["-br", "link"]).run().expect("ip");
+    output.text()
+}
