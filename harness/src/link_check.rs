@@ -5,7 +5,6 @@ use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use lab::{
     node::{Node, Spawn, Stream, Streams},
-    provider::netns::shape,
     units::BitRate,
 };
 use serde::{Deserialize, Serialize};
@@ -69,9 +68,7 @@ pub async fn check(
     set: Option<BitRate>,
     observer: &Utf8Path,
 ) -> Result<LinkCheck> {
-    let mut argv = vec!["tc".to_owned()];
-    argv.extend(shape(&from.migration_device, set));
-    from.run(&argv, DEADLINE).await.context("failed to shape the migration link")?;
+    from.shape_migration_link(set).await?;
     let address = format!("{}:{PORT}", to.migration_address);
     let sink = vec![observer.to_string(), "sink".to_owned(), address.clone()];
     let streams = Streams { stdin: Stream::Null, ..Streams::piped() };

@@ -8,7 +8,7 @@ use crate::{
     run_folder::{self, RunWriter},
     trial::{self, Equipment, Intervention, LabLost, Live, Order},
 };
-use lab::provider::netns::RunningLab;
+use lab::RunningLab;
 use std::future::Future;
 
 /// What happens while a run goes on.

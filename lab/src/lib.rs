@@ -5,7 +5,10 @@ pub mod journal;
 pub mod node;
 pub mod process;
 pub mod provider;
+pub mod shaping;
 pub mod spec;
 pub mod state;
 pub mod units;
 pub mod yaml;
+
+pub use provider::netns::RunningLab;

@@ -3,7 +3,7 @@
 //! What a node can do does not depend on which provider made it: hypervisors and trials see only
 //! this module.
 
-use crate::provider::netns::Supervisor;
+use crate::{provider::netns::Supervisor, shaping, units::BitRate};
 use anyhow::{Context, Result, bail};
 use rustix::fd::OwnedFd;
 use std::{net::Ipv4Addr, time::Duration};
@@ -12,6 +12,9 @@ use tokio::{
     net::unix::pipe,
     sync::{mpsc, watch},
 };
+
+/// `tc` takes milliseconds.
+const SHAPING_DEADLINE: Duration = Duration::from_secs(10);
 
 /// One node of a lab that is up.
 #[derive(Clone, Debug)]
@@ -159,6 +162,19 @@ impl Node {
             Shell::Namespace(supervisor) => supervisor.spawn(&self.name, spawn).await,
         }
         .with_context(|| format!("failed to start `{program}` on {}", self.name))
+    }
+
+    /// Shapes what leaves through the node's migration link; `None` takes a shaping away.
+    ///
+    /// # Errors
+    /// When `tc` cannot do it.
+    pub async fn shape_migration_link(&self, rate: Option<BitRate>) -> Result<()> {
+        let mut argv = vec!["tc".to_owned()];
+        argv.extend(shaping::arguments(&self.migration_device, rate));
+        self.run(&argv, SHAPING_DEADLINE)
+            .await
+            .map(drop)
+            .context("failed to shape the migration link")
     }
 
     /// Runs a command to its end; one that fails or outlasts `deadline` is an error with its own

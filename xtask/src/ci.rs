@@ -70,6 +70,7 @@ fn checks(root: &Path, has: impl Fn(&str) -> bool) -> Vec<Check> {
     let tool = |program: &str, command: Command, reason| {
         if has(program) { Ok(command) } else { Err(reason) }
     };
+    let deny = |line| tool("cargo-deny", cargo(line), "cargo-deny is not installed");
     let check = |name, work| Check { name, work };
     vec![
         check("format", Ok(cargo("fmt --all --check"))),
@@ -88,10 +89,14 @@ fn checks(root: &Path, has: impl Fn(&str) -> bool) -> Vec<Check> {
             Ok(cargo("doc --locked --workspace --no-deps --document-private-items")
                 .env("RUSTDOCFLAGS", "-D warnings")),
         ),
+        check("licences, bans and sources", deny("deny check licenses bans sources")),
         check(
-            "licences and advisories",
-            tool("cargo-deny", cargo("deny --all-features check"), "cargo-deny is not installed"),
+            "the same of the guest",
+            guest("deny --config ../deny.toml check licenses bans sources")
+                .and_then(|command| tool("cargo-deny", command, "cargo-deny is not installed")),
         ),
+        // Apart, because it fetches the database of advisories.
+        check("advisories", deny("deny check advisories")),
         check(
             "shell scripts",
             tool(
@@ -159,13 +164,13 @@ mod tests {
         let left_out = |checks: Vec<Check>| -> Vec<&str> {
             checks.into_iter().filter(|check| check.work.is_err()).map(|c| c.name).collect()
         };
-        let optional = ["format of the guest", "clippy of the guest"];
+        let optional = ["format of the guest", "clippy of the guest", "the same of the guest"];
         assert_eq!(left_out(checks(folder.path(), |_| true)), optional);
         std::fs::create_dir(folder.path().join(GUEST)).expect("made");
         std::fs::write(folder.path().join(GUEST).join("Cargo.toml"), "").expect("written");
         assert_eq!(
             left_out(checks(folder.path(), |_| false)),
-            ["licences and advisories", "shell scripts"]
+            ["licences, bans and sources", "the same of the guest", "advisories", "shell scripts"]
         );
     }
 

@@ -1,7 +1,10 @@
 //! How a command can end, and the code that says so to a script.
 
 use crate::color::{ColorChoice, Paint};
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 /// How a command ended. The numbers are part of the interface: see [`help`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +89,22 @@ impl Failure {
         Self { exit, error: None }
     }
 
-    /// Writes the error and its causes to stderr.
+    /// Writes the error and its causes to stderr; that a reader such as `head` has gone is none.
     pub fn print(&self, colors: ColorChoice) {
-        let Some(error) = &self.error else { return };
+        let Some(error) = self.error.as_ref().filter(|error| !reader_is_gone(error)) else {
+            return;
+        };
         let paint = Paint::stderr(colors);
         // With stderr gone there is nobody left to tell.
-        drop(writeln!(std::io::stderr(), "{} {error:#}", paint.error("error:")));
+        drop(writeln!(io::stderr(), "{} {error:#}", paint.error("error:")));
     }
+}
+
+fn reader_is_gone(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    };
+    error.chain().any(io)
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {

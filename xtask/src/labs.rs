@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
 use lab::{
-    provider::netns::{self, Lifetime, RunningLab},
+    RunningLab,
+    provider::netns::{self, Lifetime},
     spec::LabSpec,
 };
 

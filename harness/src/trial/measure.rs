@@ -69,6 +69,7 @@ fn find(name: &str, observed: &Observed) -> Found {
         metric::ZERO_PAGES => {
             ram(observed, "duplicate").and_then(|pages| measured(pages, "query-migrate", 1.0))
         }
+        metric::UNEXPLAINED_PAGES => unexplained_pages(observed),
         metric::AMPLIFICATION => amplification(observed),
         metric::ROUNDS => rounds(observed),
         metric::SYNC_COUNT => ram(observed, "dirty-sync-count")
@@ -195,6 +196,18 @@ fn wire_bytes(observed: &Observed) -> Found {
     migration(observed)?;
     let (before, after) = observed.wire_bytes.ok_or("the link's counter could not be read")?;
     measured(as_f64(after.saturating_sub(before)), "link counter", 1.0)
+}
+
+/// What QEMU calls zero against what the guest knows to be zero: two accounts of one memory.
+fn unexplained_pages(observed: &Observed) -> Found {
+    if observed.settings.content == crate::settings::Content::Zero {
+        return Err("zero pages are sent again when the workload touches them".to_owned());
+    }
+    completed(observed)?;
+    let total_pages = ram(observed, "total")? / PAGE_BYTES;
+    let non_zero = non_zero_bytes(observed).ok_or("the guest's non-zero memory is not known")?;
+    let zero_pages = total_pages - non_zero / PAGE_BYTES;
+    measured(zero_pages - ram(observed, "duplicate")?, "guest and query-migrate", 1.0)
 }
 
 fn amplification(observed: &Observed) -> Found {

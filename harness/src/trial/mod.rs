@@ -22,11 +22,11 @@ use crate::{
 };
 use camino::Utf8PathBuf;
 use lab::{
+    RunningLab,
     hypervisor::qemu::{
         Accelerator, Vm,
         migration::{Sample, Side},
     },
-    provider::netns::RunningLab,
 };
 use observed::Observed;
 use std::{future::Future, pin::Pin, time::Duration};

@@ -10,12 +10,12 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use lab::{
+    RunningLab,
     hypervisor::qemu::{
         Vm, VmSpec,
         migration::{self, End, MigrationOrder, SendCap},
     },
     node::Node,
-    provider::netns::{RunningLab, shape},
     units::Bytes,
 };
 use std::{net::SocketAddrV4, time::Duration};
@@ -164,18 +164,12 @@ async fn start(
     let (source_vm, target_vm, first, second) = tokio::join!(
         Vm::start(source, &source_spec),
         Vm::start(target, &target_spec),
-        set_link_rate(source, rate),
-        set_link_rate(target, rate),
+        source.shape_migration_link(rate),
+        target.shape_migration_link(rate),
     );
     running.source = Some(source_vm?);
     running.target = Some(target_vm?);
     first.and(second)
-}
-
-async fn set_link_rate(node: &Node, rate: Option<lab::units::BitRate>) -> Result<()> {
-    let mut argv = vec!["tc".to_owned()];
-    argv.extend(shape(&node.migration_device, rate));
-    node.run(&argv, COMMAND_DEADLINE).await.map(drop).context("failed to shape the migration link")
 }
 
 fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {

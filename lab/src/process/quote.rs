@@ -62,6 +62,7 @@ mod tests {
     fn word() -> impl Strategy<Value = String> {
         prop_oneof![
             "[^\0]{0,12}",
+            "[~*?$!#&|;<>=%-]{1,2}",
             "[ '\"$`\\\\!*?~#&|;<>(){}=\\[\\]\n\t\r%^-]{0,8}",
             "[a-zA-Z_0-9]{0,3}=[a-z$' ]{0,4}",
             proptest::sample::select(RESERVED.to_vec()).prop_map(str::to_owned),

@@ -71,25 +71,38 @@ pub fn plan(
             steps.push(Step::write(&etc.join(BACKPORTS_FILE), text, rights));
         }
     }
-    let (special, usual): (Vec<Package>, Vec<Package>) =
-        packages.iter().partition(|package| suite.is_some() && **package == Package::Qemu);
     // Lists may be as old as the machine, or of another mirror; a source that is none of our
     // business may fail.
     steps.push(Step::run(apt_get(rights).arg("update")).may_fail());
-    for (packages, suite) in [(usual, None), (special, suite)] {
-        let names: Vec<&str> =
-            packages.iter().flat_map(|p| Family::Apt.packages(*p)).copied().collect();
-        if names.is_empty() {
-            continue;
-        }
-        let mut command = apt_get(rights).args(["install", "-y", "--no-install-recommends"]);
-        command = command.arg("--no-remove");
-        if let Some(suite) = suite {
-            command = command.arg("-t").arg(suite);
-        }
-        steps.push(Step::run(command.args(names)));
+    let usual: Vec<Package> = packages
+        .iter()
+        .copied()
+        .filter(|package| match package {
+            Package::Qemu => suite.is_none(),
+            Package::Iproute | Package::Compiler => true,
+            Package::Shellcheck => false,
+        })
+        .collect();
+    steps.extend(install(&usual, None, rights));
+    if let Some(suite) = &suite {
+        steps.extend(install(&[Package::Qemu], Some(suite), rights));
+    }
+    if packages.contains(&Package::Shellcheck) {
+        // Nothing depends on it, and not every archive that is switched on has it.
+        steps.extend(install(&[Package::Shellcheck], None, rights).map(Step::may_fail));
     }
     Ok(steps)
+}
+
+fn install(packages: &[Package], suite: Option<&str>, rights: Rights) -> Option<Step> {
+    let names: Vec<&str> =
+        packages.iter().flat_map(|package| Family::Apt.packages(*package)).copied().collect();
+    if names.is_empty() {
+        return None;
+    }
+    let command = apt_get(rights).args(["install", "-y", "--no-install-recommends", "--no-remove"]);
+    let command = suite.iter().fold(command, |command, suite| command.args(["-t", *suite]));
+    Some(Step::run(command.args(names)))
 }
 
 /// apt-get that asks nothing, draws nothing, and waits for another one to end rather than to fail
@@ -141,7 +154,8 @@ mod tests {
 
     const BOOKWORM: &str = "deb http://mirror.example/debian bookworm main\n\
                             deb http://mirror.example/debian bookworm-updates main\n";
-    const ALL: [Package; 3] = [Package::Qemu, Package::Iproute, Package::Compiler];
+    const ALL: [Package; 4] =
+        [Package::Qemu, Package::Iproute, Package::Compiler, Package::Shellcheck];
 
     #[test]
     fn debian_12_gets_qemu_from_backports() {

@@ -2,6 +2,7 @@
 
 use super::{
     distribution::{Distribution, Package},
+    libvirt,
     need::{Fault, Job, Need, Source, State},
     probe,
 };
@@ -102,9 +103,7 @@ fn qemu(distribution: &Distribution) -> Need {
             } else {
                 Err(Fault {
                     state: State::Old,
-                    found: format!(
-                        "{found}; older than {GOOD_MAJOR}, which loses memory under TCG"
-                    ),
+                    found: format!("{found}; before {GOOD_MAJOR} it loses memory under TCG"),
                     remedy: None,
                 })
             }
@@ -119,6 +118,11 @@ fn qemu(distribution: &Distribution) -> Need {
     if named {
         // Installing another would not help: the one that was named is the one that is used.
         return need.from(Source::ByHand, format!("change or unset {}", find::VARIABLE));
+    }
+    if need.state == State::Old && !libvirt::users_of_qemu().is_empty() {
+        let source = need.source;
+        let replace = "cargo xtask setup --install --replace-qemu (a libvirt may use the old one)";
+        return need.from(source, replace.to_owned());
     }
     need
 }

@@ -1,6 +1,9 @@
 //! The needs for people: one line for what is there, more for what is not.
 
-use super::need::{Job, Need, State};
+use super::{
+    install::Plan,
+    need::{Job, Need, State},
+};
 use crate::color::Paint;
 
 /// The table. What is fine takes one line; the rest says what it is for and how to get it.
@@ -46,14 +49,32 @@ pub fn verdict(needs: &[Need]) -> String {
         names.join(", ")
     };
     let (experiment, ci) = (lacking(Job::Experiment), lacking(Job::Ci));
-    let old = needs.iter().any(|need| need.state == State::Old);
-    match (experiment.as_str(), ci.as_str()) {
-        ("", "") if old => "Ready, with an old QEMU: see above.".to_owned(),
+    let verdict = match (experiment.as_str(), ci.as_str()) {
         ("", "") => "Ready: everything that is needed is there.".to_owned(),
         ("", ci) => format!("Ready for experiments, but not for `cargo xtask ci`: {ci}."),
         (experiment, "") => format!("Not ready: {experiment}."),
         (experiment, ci) => format!("Not ready: {experiment}; for `cargo xtask ci` also: {ci}."),
-    }
+    };
+    let old = needs.iter().any(|need| need.state == State::Old);
+    if old { format!("{verdict} The QEMU is old: see above.") } else { verdict }
+}
+
+/// What the plan leaves as it is, a line each.
+pub fn notes(plan: &Plan) -> String {
+    plan.notes.iter().map(|note| format!("note: {note}\n")).collect()
+}
+
+/// The plan's steps, to be pasted into a shell: not indented, or a here-document would not end.
+pub fn steps(plan: &Plan) -> String {
+    plan.steps.iter().map(|step| format!("{}\n", step.display())).collect()
+}
+
+/// The steps for a user who must become root by hand.
+pub fn by_hand(plan: &Plan) -> String {
+    let steps = steps(plan);
+    format!(
+        "This user may not install (sudo wants a password, or is not there). Run this:\n\n{steps}"
+    )
 }
 
 #[cfg(test)]
@@ -99,9 +120,8 @@ mod tests {
     #[test]
     fn the_verdict_names_what_prevents() {
         let mut needs = needs();
-        assert_eq!(verdict(&needs), "Not ready: tc, /dev/net/tun.");
+        assert_eq!(verdict(&needs), "Not ready: tc, /dev/net/tun. The QEMU is old: see above.");
         needs.retain(|need| !need.prevents());
-        assert_eq!(verdict(&needs), "Ready, with an old QEMU: see above.");
         needs.retain(|need| need.state != State::Old);
         assert_eq!(verdict(&needs), "Ready: everything that is needed is there.");
         let clippy = Err(Fault::missing("not part of the toolchain"));

@@ -8,7 +8,7 @@ use super::{
     step::{self, Rights, Step},
 };
 use crate::{
-    color::Paint,
+    color::{ColorChoice, Paint},
     exit::{self, Exit, Failure},
 };
 use lab::{
@@ -23,8 +23,6 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is left as it is, and why.
     pub notes: Vec<String>,
-    /// Whether the steps may be run here: an ordinary user can only be shown them.
-    pub runnable: bool,
 }
 
 /// The plan to get everything in `needs` that is not there, with these rights.
@@ -36,7 +34,7 @@ pub fn plan(needs: &[Need], replace_qemu: bool, rights: Rights) -> Plan {
         .iter()
         .any(|need| need.source == Source::Package(Package::Qemu) && need.state == State::Old)
     {
-        let evidence = libvirt::evidence(Path::new("/"));
+        let evidence = libvirt::users_of_qemu();
         let newest = if distribution.qemu_suite().is_some() {
             Some(GOOD_MAJOR)
         } else {
@@ -47,7 +45,7 @@ pub fn plan(needs: &[Need], replace_qemu: bool, rights: Rights) -> Plan {
             notes.push(reason);
         }
     }
-    let mut plan = Plan { steps: Vec::new(), notes, runnable: rights != Rights::None };
+    let mut plan = Plan { steps: Vec::new(), notes };
     plan.add_packages(&distribution, packages, rights);
     plan.add_components(needs);
     plan
@@ -56,21 +54,9 @@ pub fn plan(needs: &[Need], replace_qemu: bool, rights: Rights) -> Plan {
 /// Runs the plan, showing each step on stderr first.
 ///
 /// # Errors
-/// When a step failed, or this user may not run them.
-pub fn run(plan: &Plan, paint: Paint) -> exit::Result {
-    if plan.steps.is_empty() {
-        return Ok(());
-    }
-    if !plan.runnable {
-        let lines: Vec<String> = plan.steps.iter().map(Step::display).collect();
-        let error = anyhow::anyhow!(
-            "this user may not install: `sudo` asks for a password or is not there\n\nhint: run \
-             these yourself, or the same command as root:\n\n{}\n",
-            lines.join("\n")
-        );
-        return Err(Failure::new(Exit::Missing, error));
-    }
-    step::run_all(&plan.steps, &mut std::io::stderr(), paint)
+/// When a step failed.
+pub fn run(plan: &Plan, colors: ColorChoice) -> exit::Result {
+    step::run_all(&plan.steps, &mut std::io::stderr(), Paint::stderr(colors))
         .map_err(|error| Failure::new(Exit::Missing, error))
 }
 

@@ -1,10 +1,18 @@
 //! Whether a libvirt on this host uses its QEMU: then that is not ours to replace.
 
+use lab::hypervisor::qemu::find::NAME;
 use std::{fs, path::Path};
+
+/// What shows that a libvirt on this machine may use the QEMU that its packages brought. Empty where
+/// there is no libvirt, or no such QEMU: then there is nothing to replace.
+pub fn users_of_qemu() -> Vec<String> {
+    let root = Path::new("/");
+    if root.join("usr/bin").join(NAME).exists() { evidence(root) } else { Vec::new() }
+}
 
 /// What shows that there is a libvirt, below `root` (`/`): its daemons, running or installed, and
 /// the domains it knows. Empty where there is none.
-pub fn evidence(root: &Path) -> Vec<String> {
+fn evidence(root: &Path) -> Vec<String> {
     let daemons = ["libvirtd", "virtqemud"];
     let installed = daemons.iter().flat_map(|name| {
         ["usr/sbin", "usr/local/sbin", "usr/bin"].map(|folder| format!("{folder}/{name}"))

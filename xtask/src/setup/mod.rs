@@ -30,9 +30,10 @@ pub fn command(args: &SetupArgs, colors: ColorChoice) -> exit::Result {
     let mut needs = check(Job::Ci);
     let rights = if args.install { Rights::here() } else { Rights::shown() };
     let plan = install::plan(&needs, args.replace_qemu, rights);
-    let wanted = args.install && !plan.steps.is_empty();
-    if wanted {
-        install::run(&plan, Paint::stderr(colors))?;
+    let mut installed = Ok(());
+    let run = args.install && rights != Rights::None && !plan.steps.is_empty();
+    if run {
+        installed = install::run(&plan, colors);
         needs = check(Job::Ci);
     }
     let can = |job: Job| !needs.iter().any(|need| need.needed_for <= job && need.prevents());
@@ -42,52 +43,56 @@ pub fn command(args: &SetupArgs, colors: ColorChoice) -> exit::Result {
     } else {
         let mut text = display::table(&needs, Paint::stdout(colors));
         text += &format!("\n{}\n", display::verdict(&needs));
-        for note in &plan.notes {
-            text += &format!("note: {note}\n");
-        }
-        if !args.install && !plan.steps.is_empty() {
-            text += "\n`cargo xtask setup --install` would run:\n";
-            for step in &plan.steps {
-                text += &format!("  {}\n", step.display().replace('\n', "\n  "));
+        text += &display::notes(&plan);
+        text += &match (args.install, plan.steps.is_empty()) {
+            (true, true) if ready.ci => "Nothing to install.\n".to_owned(),
+            (true, true) => "Nothing that this program can install.\n".to_owned(),
+            (true, false) if run => String::new(),
+            (true, false) => format!("\n{}", display::by_hand(&plan)),
+            (false, true) => String::new(),
+            (false, false) => {
+                let steps = display::steps(&plan);
+                format!("\n`cargo xtask setup --install` would run:\n\n{steps}")
             }
-        } else if args.install && !wanted {
-            text += match ready.ci {
-                true => "Nothing to install.\n",
-                false => "Nothing that this program can install.\n",
-            };
-        }
+        };
         io::stdout().write_all(text.as_bytes())?;
     }
+    installed?;
     if ready.experiment { Ok(()) } else { Err(Failure::shown(Exit::Missing)) }
 }
 
 /// Makes sure that `job` can be done here, before another command does it: silent when all is
-/// there; otherwise says on stderr what is not, and gets it when `install` is set.
+/// there; otherwise says on stderr what is not, and gets it when `install` is set. What the job
+/// can do without does not stop it, even where it could not be installed.
 ///
 /// # Errors
-/// When something that is needed is missing in the end, or could not be installed.
+/// When something that is needed is missing in the end.
 pub fn ensure(job: Job, install: bool, colors: ColorChoice) -> exit::Result {
     let mut needs = check(job);
-    let mut plan = None;
+    let mut text = String::new();
     if install && needs.iter().any(|need| need.state != State::Ok) {
-        let made = install::plan(&needs, false, Rights::here());
-        if !made.steps.is_empty() {
-            install::run(&made, Paint::stderr(colors))?;
+        let rights = Rights::here();
+        let plan = install::plan(&needs, false, rights);
+        if rights == Rights::None && !plan.steps.is_empty() {
+            text = display::by_hand(&plan);
+        } else if !plan.steps.is_empty() {
+            if let Err(failure) = install::run(&plan, colors) {
+                failure.print(colors);
+            }
             needs = check(job);
         }
-        plan = Some(made);
+        text += &display::notes(&plan);
     }
-    if !needs.iter().any(Need::prevents) {
+    needs.retain(Need::prevents);
+    if !install && !needs.is_empty() {
+        text = "\nhint: `--install` gets what can be installed\n".to_owned();
+    }
+    text = display::table(&needs, Paint::stderr(colors)) + &text;
+    io::stderr().write_all(text.as_bytes())?;
+    if needs.is_empty() {
         return Ok(());
     }
-    let lacking: Vec<Need> = needs.into_iter().filter(Need::prevents).collect();
-    let mut text = display::table(&lacking, Paint::stderr(colors));
-    match &plan {
-        Some(plan) => plan.notes.iter().for_each(|note| text += &format!("note: {note}\n")),
-        None => text += "\nhint: `--install` gets what can be installed\n",
-    }
-    io::stderr().write_all(text.as_bytes())?;
-    let names: Vec<&str> = lacking.iter().map(|need| need.what).collect();
+    let names: Vec<&str> = needs.iter().map(|need| need.what).collect();
     let error = anyhow::anyhow!("this machine lacks {}", names.join(", "));
     Err(Failure::new(Exit::Missing, error))
 }

@@ -285,8 +285,10 @@ async fn give_up_on(source: &mut Vm, log: &mut MigrationLog) -> Result<End> {
     });
     match migration_status(&ended.await?).as_deref() {
         Some("completed") => Ok(End::Completed(totals(source, log).await?)),
-        Some("cancelled") => Ok(End::TimedOut(last)),
-        _ => bail!("the migration failed while it was cancelled"),
+        // `migrate_cancel` closes the return path before it says `cancelling`; a sending thread
+        // that runs into the closed socket in between says `failed` instead (QEMU 10.0: 2 of 5
+        // on a busy machine). The guest runs on at the source either way.
+        _ => Ok(End::TimedOut(last)),
     }
 }
 

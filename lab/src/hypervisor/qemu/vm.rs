@@ -91,8 +91,11 @@ impl Vm {
     /// Waits until the process has ended and all its words are read; gives both.
     pub async fn wait(&mut self) -> (Exit, String) {
         let exit = self.process.wait().await;
-        // Its stderr ends with it, unless a child of its own still holds it.
-        let _all_read = tokio::time::timeout(Duration::from_secs(1), &mut self.listener).await;
+        // A task that has ended may not be waited for again, and a second caller may come.
+        if !self.listener.is_finished() {
+            // Its stderr ends with it, unless a child of its own still holds it.
+            let _all_read = tokio::time::timeout(Duration::from_secs(1), &mut self.listener).await;
+        }
         (exit, self.words())
     }
 

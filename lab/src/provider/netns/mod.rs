@@ -14,7 +14,6 @@ mod supervisor;
 mod up;
 
 pub use client::Supervisor;
-pub use network::shape;
 pub use status::{Labs, NodeProcess, UpLab, labs};
 pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
 pub use up::{Lifetime, RunningLab, down, find, up};

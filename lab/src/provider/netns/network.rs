@@ -1,12 +1,12 @@
-//! The lab's networks as batches for `ip`, and the shaping of links as arguments for `tc`.
+//! The lab's networks as batches for `ip` and `tc`.
 //!
 //! Two bridges in the supervisor's own namespace are the switches: one for guests and
 //! management, one for migration. Each node has an uplink to both; the guest network ends in a
 //! bridge of the node's own, on which the node has its address and the guest its tap device.
 
 use crate::{
+    shaping,
     spec::{LabSpec, Network},
-    units::BitRate,
 };
 use std::fmt::Write;
 
@@ -82,33 +82,15 @@ fn address(network: &Network, index: usize) -> String {
     format!("{}/{}", network.node_address(index), network.cidr.prefix())
 }
 
-/// Arguments for `tc` that shape what leaves through `device`; `None` takes a shaping away.
-///
-/// A token bucket: the bucket holds 2 ms of the rate, so that a burst passes no faster than the
-/// rate on any scale that a migration shows, yet at high rates whole TCP segments of 64 KiB pass
-/// unsplit; the queue holds 20 ms, what a switch port would.
-#[must_use]
-pub fn shape(device: &str, rate: Option<BitRate>) -> Vec<String> {
-    let Some(BitRate(bits_per_s)) = rate else {
-        return ["qdisc", "replace", "dev", device, "root", "pfifo_fast"].map(str::to_owned).into();
-    };
-    let bytes_in_ms = |ms: u64| bits_per_s / 8 * ms / 1000;
-    let burst = bytes_in_ms(2).max(16 << 10);
-    let limit = bytes_in_ms(20).max(4 * burst);
+/// Commands for `tc -batch` inside a node's namespace: its links at the rates of the lab file.
+/// Empty when both are unlimited.
+pub fn shaping(spec: &LabSpec) -> String {
     [
-        "qdisc",
-        "replace",
-        "dev",
-        device,
-        "root",
-        "tbf",
-        "rate",
-        &format!("{bits_per_s}bit"),
-        "burst",
-        &format!("{burst}b"),
-        "limit",
-        &format!("{limit}b"),
+        (GUEST_UPLINK, spec.networks.guest.link_rate),
+        (MIGRATION_UPLINK, spec.networks.migration.link_rate),
     ]
-    .map(str::to_owned)
-    .into()
+    .into_iter()
+    .filter(|(_, rate)| rate.is_some())
+    .map(|(device, rate)| shaping::arguments(device, rate).join(" ") + "\n")
+    .collect()
 }

@@ -90,30 +90,39 @@ pub fn supervise(arguments: &[String]) -> Result<()> {
 fn bring_up(spec: &LabSpec) -> Result<HashMap<String, OwnedFd>> {
     namespaces::without_ipv6();
     let home = namespaces::current_network()?;
-    ip_batch(&home, &network::switches(spec))?.finish("failed to make the lab's switches")?;
-    let mut nodes = HashMap::new();
+    batch("ip", &home, &network::switches(spec))?.finish("failed to make the lab's switches")?;
+    // All namespaces before any link: the nodes' links go to where process 1 is, which is
+    // elsewhere while it makes a namespace.
+    let namespaces: Vec<OwnedFd> =
+        spec.nodes.iter().map(|_| namespaces::new_network(&home)).collect::<Result<_>>()?;
     let mut batches = Vec::new();
-    for (index, name) in spec.nodes.iter().enumerate() {
-        let namespace = namespaces::new_network(&home)?;
-        batches.push((name, ip_batch(&namespace, &network::node(spec, index))?));
-        nodes.insert(name.clone(), namespace);
+    for (index, namespace) in namespaces.iter().enumerate() {
+        batches.push(batch("ip", namespace, &network::node(spec, index))?);
     }
-    for (name, batch) in batches {
+    for (name, batch) in spec.nodes.iter().zip(batches) {
         batch.finish(&format!("failed to make the network of {name}"))?;
     }
-    ip_batch(&home, &network::ports(spec.nodes.len()))?.finish("failed to join the nodes")?;
+    let nodes: HashMap<String, OwnedFd> = spec.nodes.iter().cloned().zip(namespaces).collect();
+    let shaping = network::shaping(spec);
+    if !shaping.is_empty() {
+        for (name, namespace) in &nodes {
+            let batch = batch("tc", namespace, &shaping)?;
+            batch.finish(&format!("failed to shape the links of {name}"))?;
+        }
+    }
+    batch("ip", &home, &network::ports(spec.nodes.len()))?.finish("failed to join the nodes")?;
     Ok(nodes)
 }
 
 struct Batch(Child);
 
-/// Starts `ip -batch` in a network namespace.
-fn ip_batch(namespace: &OwnedFd, commands: &str) -> Result<Batch> {
+/// Starts `ip -batch` or `tc -batch` in a network namespace.
+fn batch(program: &str, namespace: &OwnedFd, commands: &str) -> Result<Batch> {
     let (reader, writer) = std::io::pipe()?;
     // Far below a pipe's capacity, so this cannot block.
     std::io::Write::write_all(&mut &writer, commands.as_bytes())?;
     drop(writer);
-    let argv = ["ip", "-batch", "-"].map(str::to_owned);
+    let argv = [program, "-batch", "-"].map(str::to_owned);
     let child = start(namespace, &argv, None, [reader.into(), Stdio::null(), Stdio::piped()])?;
     Ok(Batch(child))
 }
@@ -130,7 +139,7 @@ impl Batch {
         } else {
             ""
         };
-        bail!("{what}: ip: {words}{hint}")
+        bail!("{what}: {words}{hint}")
     }
 }
 

@@ -20,7 +20,7 @@ use harness::{
     run::{RunEnd, RunError, Runner},
     run_folder::RunWriter,
 };
-use lab::{provider::netns::RunningLab, spec::LabSpec, state, units::BitRate};
+use lab::{RunningLab, spec::LabSpec, state, units::BitRate};
 use std::collections::BTreeSet;
 
 /// What is to be run, before anything is started.
