@@ -71,6 +71,21 @@ pub enum Outcome {
     Invalid,
 }
 
+impl Outcome {
+    /// In words, as people read it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::NotConverged => "not converged",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Corrupt => "corrupt",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 /// A named, defined, united number, or the reason why it is not there. Never a stand-in zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

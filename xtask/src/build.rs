@@ -51,7 +51,7 @@ pub fn build() -> Result<Built> {
 }
 
 /// Cargo, in the repository, without what an outer cargo has set for its own build.
-fn cargo() -> Command {
+pub fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Command::new(program)
         .cwd(repository().as_std_path())

@@ -75,7 +75,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  cargo xtask runs\n  cargo xtask runs --json | jq .")]
     Runs(RunsArgs),
     /// Measure this project's own figures against their bars
-    #[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench lab-up --json")]
+    #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),
     /// Run every check there is
     #[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --install")]
@@ -100,6 +100,15 @@ The command has this one's folder, stdin, stdout and stderr, and the environment
 brought up with. It ends with the command's own exit code: 127 when there is no such program, 126
 when it cannot be run, 128 and the signal's number when a signal ended it; with 4 when the lab is
 not up.";
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  cargo xtask bench                  all figures but `build` and `quick`, some minutes
+  cargo xtask bench lab-up --json    one figure, for a comparison
+  cargo xtask bench trial-overhead   one figure with its parts
+
+A bar that is missed does not change the exit code: figures depend on the machine, and on what
+else it does.";
 
 const EXPERIMENT_EXAMPLES: &str = "\
 Examples:
@@ -212,7 +221,7 @@ pub struct RunsArgs {
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// The figure to measure [default: all]
+    /// The figure to measure [default: all that do not take minutes]
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// Print JSON on stdout

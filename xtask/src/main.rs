@@ -1,5 +1,6 @@
 //! The only command that a person types: arguments, display, exit codes.
 
+mod bench;
 mod build;
 mod ci;
 mod cli;

@@ -1,7 +1,7 @@
 //! The commands, one file each.
 
 mod bench;
-mod experiment;
+pub mod experiment;
 mod lab_down;
 mod lab_exec;
 mod lab_status;

@@ -74,7 +74,7 @@ fn table(runs: &[Listed], colors: ColorChoice) -> String {
     let head = ["run", "experiment", "begun (UTC)", "QEMU", "accelerator", "trials", "outcomes"];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(runs.iter().map(|run| {
-        let words = |(outcome, count): (&Outcome, &u32)| format!("{count} {}", word(*outcome));
+        let words = |(outcome, count): (&Outcome, &u32)| format!("{count} {}", outcome.words());
         [
             run.name.clone(),
             run.experiment.clone(),
@@ -90,15 +90,4 @@ fn table(runs: &[Listed], colors: ColorChoice) -> String {
         *head = Paint::stdout(colors).strong(head);
     }
     lines.join("\n") + "\n"
-}
-
-const fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Completed => "completed",
-        Outcome::NotConverged => "not converged",
-        Outcome::Failed => "failed",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Corrupt => "corrupt",
-        Outcome::Invalid => "invalid",
-    }
 }

@@ -1,8 +1,8 @@
 //! `experiment`: lab up, every trial, table, report, lab down.
 
 mod fresh;
-mod interrupt;
-mod progress;
+pub mod interrupt;
+pub mod progress;
 mod resume;
 
 use crate::{
