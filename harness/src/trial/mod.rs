@@ -9,6 +9,7 @@ pub mod gate;
 mod measure;
 mod observed;
 mod outcome;
+mod ready;
 mod rounds;
 mod stages;
 mod stopwatch;

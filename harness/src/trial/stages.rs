@@ -1,43 +1,38 @@
 //! The stages of a trial, in their order.
 
 use super::{
-    Equipment, Intervention, Live, Order, cause::Seen, gate, measure, observed::Observed,
-    outcome::Ended, rounds, stopwatch::Stopwatch, tear_down::Running, witness::Witness,
+    Equipment, Intervention, Live, Order,
+    cause::Seen,
+    measure,
+    observed::Observed,
+    outcome::Ended,
+    ready::{self, walk_deadline},
+    rounds,
+    stopwatch::Stopwatch,
+    tear_down::Running,
+    witness::Witness,
 };
-use crate::{
-    record::Outcome,
-    settings::{BandwidthLimit, Content, Pattern, Settings},
-};
+use crate::{record::Outcome, settings::BandwidthLimit};
 use anyhow::{Context, Result};
 use lab::{
     RunningLab,
     hypervisor::qemu::{
-        Vm, VmSpec,
+        Vm,
         migration::{self, End, MigrationOrder, SendCap},
     },
     node::Node,
-    units::Bytes,
 };
 use std::{net::SocketAddrV4, time::Duration};
-use wire::{Config, Message, State};
+use wire::Message;
 
 /// Where the target's QEMU listens: any port does in a namespace of the lab's own.
 const MIGRATION_PORT: u16 = 49_152;
 /// What a single small command on a node may take.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(10);
-/// Until the guest's first heartbeat.
-const BOOT_DEADLINE: Duration = Duration::from_secs(20);
-/// For the guest to answer a request.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 /// For the guest to beat again after its move.
 const BEAT_DEADLINE: Duration = Duration::from_secs(5);
-/// For the gate to open, beyond the time that its window spans.
-const GATE_PATIENCE: Duration = Duration::from_secs(10);
-/// The guest fills and verifies at least this fast, or it is dead, bytes per second.
-const SLOWEST_BYTES_PER_S: u64 = 16 << 20;
-
 /// A stage either lets the next one begin, or ends the trial.
-type Stage<T = ()> = Result<T, Ended>;
+pub type Stage<T = ()> = Result<T, Ended>;
 
 /// Runs all stages; gives how the trial ended and what the QEMUs said.
 pub async fn run(
@@ -73,33 +68,27 @@ async fn stages(
     running: &mut Running,
 ) -> Stage {
     live(Live::Stage("start"));
-    start(lab, equipment, order, running).await.map_err(failed)?;
+    ready::start(lab, equipment, order, running).await.map_err(failed)?;
     let (Some(source), Some(target), Some(witness)) =
         (&mut running.source, &mut running.target, &mut running.witness)
     else {
         return Err(Ended::new(Outcome::Failed, "the trial's processes did not start"));
     };
     observed.witness_wall_offset_ns = witness.wall_offset_ns;
-    let booted = witness.watch(0, BOOT_DEADLINE, |beats| (!beats.is_empty()).then_some(())).await;
-    watch.lap(|phases| &mut phases.start_s);
-    if booted.map_err(failed)?.is_none() {
-        return Err(silent(source, "the guest did not beat after its start", Outcome::Failed).await);
-    }
-
-    live(Live::Stage("fill"));
     let migration_order = migration_order(lab, order);
-    let (prepared, filled) = tokio::join!(
-        migration::prepare(source, target, &migration_order),
-        fill(witness, order, observed)
-    );
-    watch.lap(|phases| &mut phases.fill_s);
-    prepared.map_err(failed)?;
-    filled?;
-
-    live(Live::Stage("gate"));
-    let opened = gate(witness, order).await;
-    watch.lap(|phases| &mut phases.gate_s);
-    observed.gate = Some(opened?);
+    let (source_ended, target_ended) = (source.exited(), target.exited());
+    // A QEMU that has died beats no more: that is said at once, not at some deadline.
+    let dead = tokio::select! {
+        ready = ready::ready(source, target, witness, order, &migration_order, observed, watch, live) => {
+            ready?;
+            None
+        }
+        () = source_ended => Some((&mut *source, "source")),
+        () = target_ended => Some((&mut *target, "target")),
+    };
+    if let Some((vm, side)) = dead {
+        return Err(died(vm, side).await);
+    }
 
     live(Live::Stage("migrate"));
     let moved =
@@ -129,8 +118,15 @@ async fn stages(
     }
 }
 
-fn failed(error: anyhow::Error) -> Ended {
+/// An error of ours or of a node, as an outcome.
+pub fn failed(error: anyhow::Error) -> Ended {
     Ended::new(Outcome::Failed, format!("{error:#}"))
+}
+
+/// A QEMU that has ended before it was told to.
+async fn died(vm: &mut Vm, side: &str) -> Ended {
+    let (exit, words) = vm.wait().await;
+    Ended::new(Outcome::Failed, format!("the {side}'s QEMU {exit} before the migration: {words}"))
 }
 
 /// A guest that does not answer: because its QEMU has died, or because it is dead itself.
@@ -142,42 +138,6 @@ async fn silent(vm: &mut Vm, what: &str, outcome: Outcome) -> Ended {
         return Ended::new(outcome, format!("{what}: QEMU {exit}: {words}"));
     }
     Ended::new(outcome, what)
-}
-
-async fn start(
-    lab: &RunningLab,
-    equipment: &Equipment,
-    order: &Order,
-    running: &mut Running,
-) -> Result<()> {
-    let node =
-        |index: usize| lab.nodes.get(index).context("a role on a node that the lab does not have");
-    let (source, target, witness) =
-        (node(order.source)?, node(order.target)?, node(order.witness)?);
-    let address = lab.spec.networks.guest.guest_address(0);
-    let vm = |node: &Node, incoming: bool| VmSpec {
-        binary: equipment.qemu.clone(),
-        accelerator: equipment.accelerator,
-        memory: order.settings.memory,
-        kernel: equipment.guest.clone(),
-        address,
-        tap: node.tap.clone(),
-        incoming,
-        memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
-    };
-    let (source_spec, target_spec) = (vm(source, false), vm(target, true));
-    let rate = order.settings.link_rate.or(lab.spec.networks.migration.link_rate);
-    // The observer listens before the guest can beat.
-    running.witness = Some(Witness::start(witness, &equipment.observer, address).await?);
-    let (source_vm, target_vm, first, second) = tokio::join!(
-        Vm::start(source, &source_spec),
-        Vm::start(target, &target_spec),
-        source.shape_migration_link(rate),
-        target.shape_migration_link(rate),
-    );
-    running.source = Some(source_vm?);
-    running.target = Some(target_vm?);
-    first.and(second)
 }
 
 fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
@@ -192,83 +152,6 @@ fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
         },
         max_time: order.max_time,
     }
-}
-
-fn config(order: &Order) -> Config {
-    let Settings { working_set, filled, touch_rate, pattern, content, .. } = &order.settings;
-    Config {
-        seed: order.guest_seed,
-        working_set_pages: working_set.pages(),
-        filled_pages: filled.pages(),
-        touch_pages_per_s: touch_rate.0,
-        heartbeat_interval_us: u32::try_from(order.heartbeat_interval.as_micros())
-            .unwrap_or(u32::MAX),
-        pattern: match pattern {
-            Pattern::Idle => wire::Pattern::Idle,
-            Pattern::Sequential => wire::Pattern::Sequential,
-            Pattern::Random => wire::Pattern::Random,
-            Pattern::Hotspot => wire::Pattern::Hotspot,
-        },
-        content: match content {
-            Content::Random => wire::Content::Random,
-            Content::Sparse => wire::Content::Sparse,
-            Content::Zero => wire::Content::Zero,
-        },
-    }
-}
-
-/// Time that a living guest needs at most to walk through so much memory.
-fn walk_deadline(bytes: Bytes) -> Duration {
-    ANSWER_DEADLINE + Duration::from_secs(bytes.0 / SLOWEST_BYTES_PER_S)
-}
-
-async fn fill(witness: &mut Witness, order: &Order, observed: &mut Observed) -> Stage {
-    let ask = |request| Message::Configure { request, config: config(order) };
-    match witness.request(ask, ANSWER_DEADLINE).await.map_err(failed)? {
-        Some(Message::Configured { layout, .. }) => observed.layout = Some(layout),
-        Some(Message::Refused { refusal, .. }) => {
-            return Err(Ended::new(
-                Outcome::Failed,
-                format!("the guest refused its workload: {refusal:?}"),
-            ));
-        }
-        other => {
-            let what = format!("the guest did not take its workload (it answered {other:?})");
-            return Err(Ended::new(Outcome::Failed, what));
-        }
-    }
-    let deadline = walk_deadline(order.settings.filled);
-    let steady = |beats: &[super::witness::Beat]| {
-        beats.last().is_some_and(|beat| beat.state == State::Steady).then_some(())
-    };
-    let filled = witness.watch(0, deadline, steady).await.map_err(failed)?;
-    filled.ok_or_else(|| {
-        Ended::new(
-            Outcome::Failed,
-            format!("the guest did not fill its memory within {deadline:?}"),
-        )
-    })
-}
-
-async fn gate(witness: &mut Witness, order: &Order) -> Stage<gate::Opened> {
-    let rate = order.settings.touch_rate.0;
-    let mut verdict = gate::Verdict::TooEarly;
-    let opened = witness
-        .watch(0, gate::span(rate) + GATE_PATIENCE, |beats| {
-            verdict = gate::judge(beats, rate, order.heartbeat_interval);
-            match &verdict {
-                gate::Verdict::Open(opened) => Some(*opened),
-                _ => None,
-            }
-        })
-        .await;
-    opened.map_err(failed)?.ok_or_else(|| {
-        let why = match verdict {
-            gate::Verdict::Closed(why) => why,
-            _ => "too few heartbeats arrived".to_owned(),
-        };
-        Ended::new(Outcome::Invalid, format!("the gate did not open: {why}"))
-    })
 }
 
 #[expect(clippy::too_many_arguments, reason = "one trial's whole context, passed once")]
@@ -352,7 +235,12 @@ async fn sent_bytes(node: &Node) -> Result<u64> {
 async fn verify(holder: &mut Vm, witness: &mut Witness, observed: &mut Observed) -> Stage {
     let deadline = walk_deadline(observed.settings.memory);
     let ask = |request| Message::Verify { request };
-    match witness.request(ask, deadline).await.map_err(failed)? {
+    let holder_ended = holder.exited();
+    let answer = tokio::select! {
+        answer = witness.request(ask, deadline) => answer.map_err(failed)?,
+        () = holder_ended => None,
+    };
+    match answer {
         Some(Message::Verified { verification, .. }) => {
             observed.verification = Some(verification);
             Ok(())

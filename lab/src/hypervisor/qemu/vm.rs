@@ -8,6 +8,7 @@ use crate::node::{Exit, Node, Process, Spawn, Streams};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::{
+    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -86,6 +87,15 @@ impl Vm {
     #[must_use]
     pub fn ended(&self) -> Option<Exit> {
         *self.process.exit().borrow()
+    }
+
+    /// Waits for the end of the process, apart from everything else that is done with it.
+    pub fn exited(&self) -> impl Future<Output = ()> + use<> {
+        let mut exit = self.process.exit();
+        async move {
+            // When nobody can tell of an end any more, the lab is gone, and with it the process.
+            let _ended = exit.wait_for(Option::is_some).await;
+        }
     }
 
     /// Waits until the process has ended and all its words are read; gives both.

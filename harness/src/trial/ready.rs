@@ -1,0 +1,182 @@
+//! The stages before the migration: from nothing to a guest whose workload is measurably steady.
+
+use super::{
+    Equipment, Live, Order, gate,
+    observed::Observed,
+    outcome::Ended,
+    stages::{Stage, failed},
+    stopwatch::Stopwatch,
+    tear_down::Running,
+    witness::{Beat, Witness},
+};
+use crate::{
+    record::Outcome,
+    settings::{Content, Pattern, Settings},
+};
+use anyhow::{Context, Result};
+use lab::{
+    RunningLab,
+    hypervisor::qemu::{
+        Vm, VmSpec,
+        migration::{self, MigrationOrder},
+    },
+    node::Node,
+    units::Bytes,
+};
+use std::time::Duration;
+use wire::{Config, Message, State};
+
+/// Until the guest's first heartbeat.
+const BOOT_DEADLINE: Duration = Duration::from_secs(20);
+/// For the guest to answer a request.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// For the gate to open, beyond the time that its window spans.
+const GATE_PATIENCE: Duration = Duration::from_secs(10);
+/// The guest fills and verifies at least this fast, or it is dead, bytes per second.
+const SLOWEST_BYTES_PER_S: u64 = 16 << 20;
+/// Waits until the guest beats, has filled its memory and passes the gate.
+#[expect(clippy::too_many_arguments, reason = "one trial's whole context, passed once")]
+pub async fn ready(
+    source: &Vm,
+    target: &Vm,
+    witness: &mut Witness,
+    order: &Order,
+    migration_order: &MigrationOrder,
+    observed: &mut Observed,
+    watch: &mut Stopwatch,
+    live: &mut (dyn FnMut(Live<'_>) + Send),
+) -> Stage {
+    let booted = witness.watch(0, BOOT_DEADLINE, |beats| (!beats.is_empty()).then_some(())).await;
+    watch.lap(|phases| &mut phases.start_s);
+    if booted.map_err(failed)?.is_none() {
+        return Err(Ended::new(Outcome::Failed, "the guest did not beat after its start"));
+    }
+
+    live(Live::Stage("fill"));
+    let (prepared, filled) = tokio::join!(
+        migration::prepare(source, target, migration_order),
+        fill(witness, order, observed)
+    );
+    watch.lap(|phases| &mut phases.fill_s);
+    prepared.map_err(failed)?;
+    filled?;
+
+    live(Live::Stage("gate"));
+    let opened = gate(witness, order).await;
+    watch.lap(|phases| &mut phases.gate_s);
+    observed.gate = Some(opened?);
+    Ok(())
+}
+
+/// Starts both QEMUs and the observer, and shapes the links between them.
+pub async fn start(
+    lab: &RunningLab,
+    equipment: &Equipment,
+    order: &Order,
+    running: &mut Running,
+) -> Result<()> {
+    let node =
+        |index: usize| lab.nodes.get(index).context("a role on a node that the lab does not have");
+    let (source, target, witness) =
+        (node(order.source)?, node(order.target)?, node(order.witness)?);
+    let address = lab.spec.networks.guest.guest_address(0);
+    let vm = |node: &Node, incoming: bool| VmSpec {
+        binary: equipment.qemu.clone(),
+        accelerator: equipment.accelerator,
+        memory: order.settings.memory,
+        kernel: equipment.guest.clone(),
+        address,
+        tap: node.tap.clone(),
+        incoming,
+        memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
+    };
+    let (source_spec, target_spec) = (vm(source, false), vm(target, true));
+    let rate = order.settings.link_rate.or(lab.spec.networks.migration.link_rate);
+    // The observer listens before the guest can beat.
+    running.witness = Some(Witness::start(witness, &equipment.observer, address).await?);
+    let (source_vm, target_vm, first, second) = tokio::join!(
+        Vm::start(source, &source_spec),
+        Vm::start(target, &target_spec),
+        source.shape_migration_link(rate),
+        target.shape_migration_link(rate),
+    );
+    running.source = Some(source_vm?);
+    running.target = Some(target_vm?);
+    first.and(second)
+}
+
+fn config(order: &Order) -> Config {
+    let Settings { working_set, filled, touch_rate, pattern, content, .. } = &order.settings;
+    Config {
+        seed: order.guest_seed,
+        working_set_pages: working_set.pages(),
+        filled_pages: filled.pages(),
+        touch_pages_per_s: touch_rate.0,
+        heartbeat_interval_us: u32::try_from(order.heartbeat_interval.as_micros())
+            .unwrap_or(u32::MAX),
+        pattern: match pattern {
+            Pattern::Idle => wire::Pattern::Idle,
+            Pattern::Sequential => wire::Pattern::Sequential,
+            Pattern::Random => wire::Pattern::Random,
+            Pattern::Hotspot => wire::Pattern::Hotspot,
+        },
+        content: match content {
+            Content::Random => wire::Content::Random,
+            Content::Sparse => wire::Content::Sparse,
+            Content::Zero => wire::Content::Zero,
+        },
+    }
+}
+
+/// Time that a living guest needs at most to walk through so much memory.
+pub fn walk_deadline(bytes: Bytes) -> Duration {
+    ANSWER_DEADLINE + Duration::from_secs(bytes.0 / SLOWEST_BYTES_PER_S)
+}
+
+async fn fill(witness: &mut Witness, order: &Order, observed: &mut Observed) -> Stage {
+    let ask = |request| Message::Configure { request, config: config(order) };
+    match witness.request(ask, ANSWER_DEADLINE).await.map_err(failed)? {
+        Some(Message::Configured { layout, .. }) => observed.layout = Some(layout),
+        Some(Message::Refused { refusal, .. }) => {
+            return Err(Ended::new(
+                Outcome::Failed,
+                format!("the guest refused its workload: {refusal:?}"),
+            ));
+        }
+        other => {
+            let what = format!("the guest did not take its workload (it answered {other:?})");
+            return Err(Ended::new(Outcome::Failed, what));
+        }
+    }
+    let deadline = walk_deadline(order.settings.filled);
+    let steady =
+        |beats: &[Beat]| beats.last().is_some_and(|beat| beat.state == State::Steady).then_some(());
+    let filled = witness.watch(0, deadline, steady).await.map_err(failed)?;
+    filled.ok_or_else(|| {
+        Ended::new(
+            Outcome::Failed,
+            format!("the guest did not fill its memory within {deadline:?}"),
+        )
+    })
+}
+
+async fn gate(witness: &mut Witness, order: &Order) -> Stage<gate::Opened> {
+    let rate = order.settings.touch_rate.0;
+    let mut verdict = gate::Verdict::TooEarly;
+    let opened = witness
+        .watch(0, gate::span(rate) + GATE_PATIENCE, |beats| {
+            verdict = gate::judge(beats, rate, order.heartbeat_interval);
+            match &verdict {
+                gate::Verdict::Open(opened) => Some(*opened),
+                _ => None,
+            }
+        })
+        .await;
+    opened.map_err(failed)?.ok_or_else(|| {
+        let why = match verdict {
+            gate::Verdict::Closed(why) => why,
+            _ => "too few heartbeats arrived".to_owned(),
+        };
+        Ended::new(Outcome::Invalid, format!("the gate did not open: {why}"))
+    })
+}
