@@ -117,7 +117,7 @@ pub struct Measured {
 pub struct Round {
     /// From 1; the pass number of QEMU's `MIGRATION_PASS` event.
     pub number: u32,
-    /// Seconds from the acceptance of `migrate` to the beginning of the round.
+    /// Seconds from when `migrate` was asked to the beginning of the round.
     pub start_s: f64,
     /// Seconds until the next round or the end.
     pub duration_s: f64,

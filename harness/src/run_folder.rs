@@ -5,7 +5,7 @@
 //! manifest.json        what makes the run repeatable
 //! records.jsonl        one line a trial, appended and synced
 //! series/<trial>.json.gz   what was sampled in it
-//! logs/                QEMU's and the observer's own words
+//! logs/<trial>.log     what its QEMUs said, where they said anything
 //! summary.json  report.md  made from the above, any time again
 //! ```
 //!

@@ -35,7 +35,7 @@ impl Series {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
-    /// Seconds from the acceptance of `migrate` to the arrival of the answer.
+    /// Seconds from when `migrate` was asked to the arrival of the answer.
     pub t_s: f64,
     /// QEMU's migration status.
     pub status: String,
@@ -128,7 +128,7 @@ pub enum Side {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// Seconds from the acceptance of `migrate`; negative before it.
+    /// Seconds from when `migrate` was asked; negative before it.
     pub t_s: f64,
     /// Who said it.
     pub side: Side,

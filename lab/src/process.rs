@@ -272,7 +272,7 @@ impl Command {
                 Error::NoFolder { command: self.display(), folder: folder.to_owned() }
             }
             (io::ErrorKind::NotFound, None) => self.not_found(),
-            _ => Error::NotStarted { command: self.display(), source },
+            _ => Error::NotStarted { command: self.display(), reason: source },
         }
     }
 }

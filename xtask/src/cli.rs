@@ -116,7 +116,7 @@ Examples:
   cargo xtask experiment --install                        the same, on a fresh machine
   cargo xtask experiment experiments/precopy.yaml --plan  order, number of trials, time
   cargo xtask experiment --resume runs/RUN                exactly the trials that are missing
-  cargo xtask experiment --shard 1/3                      every third trial";
+  cargo xtask experiment --shard 1/3                      every third block";
 
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
@@ -185,7 +185,7 @@ pub struct ExperimentArgs {
     /// Only the cells that this holds for, such as `memory=256MiB`
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,
-    /// Only every Nth trial, beginning with the Ith
+    /// Only the Ith of N parts, each of whole blocks
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
     /// Print JSON on stdout

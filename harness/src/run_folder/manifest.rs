@@ -34,7 +34,7 @@ pub struct Manifest {
     pub lab: serde_json::Value,
     /// Seed of the order and of everything pseudo-random in the guests.
     pub seed: u64,
-    /// Versions of the tools that took part, by name: `qemu`, `iproute2`, …
+    /// Versions of the tools that took part besides QEMU, by name: `iproute2`.
     pub versions: BTreeMap<String, String>,
     /// The machine.
     pub host: Host,

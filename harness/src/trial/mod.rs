@@ -135,7 +135,6 @@ pub async fn run(
     if !lab.is_alive().await {
         return Err(LabLost { trial: order.trial });
     }
-    observed.phases = watch.phases();
     let ended = outcome::with_integrity(ended, &observed);
     let name =
         |index: usize| lab.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();

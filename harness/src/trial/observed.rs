@@ -1,7 +1,7 @@
 //! What one trial has seen: raw, and whatever of it there is when the trial ends early.
 
 use super::{gate::Opened, witness::Beat};
-use crate::{record::Phases, settings::Settings};
+use crate::settings::Settings;
 use lab::hypervisor::qemu::migration::MigrationLog;
 use std::time::Duration;
 use wire::{Layout, Verification};
@@ -21,7 +21,7 @@ pub struct Observed {
     pub gate: Option<Opened>,
     /// The migration.
     pub migration: Option<MigrationLog>,
-    /// Seconds from the acceptance of `migrate` to its end, whatever the end was.
+    /// Seconds from when `migrate` was asked to its end, whatever the end was.
     pub migration_s: f64,
     /// Wall clock less monotonic clock of the witness, nanoseconds.
     pub witness_wall_offset_ns: i128,
@@ -29,8 +29,6 @@ pub struct Observed {
     pub wire_bytes: Option<(u64, u64)>,
     /// What the guest found when it checked its memory.
     pub verification: Option<Verification>,
-    /// How the trial spent its time.
-    pub phases: Phases,
 }
 
 impl Observed {
@@ -48,7 +46,6 @@ impl Observed {
             witness_wall_offset_ns: 0,
             wire_bytes: None,
             verification: None,
-            phases: Phases::default(),
         }
     }
 

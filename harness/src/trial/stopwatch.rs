@@ -28,11 +28,6 @@ impl Stopwatch {
         self.lap_begun = now;
     }
 
-    /// The phases so far.
-    pub const fn phases(&self) -> Phases {
-        self.phases
-    }
-
     /// The phases with their sum, and what of it the harness itself has added: all that is not
     /// migration by QEMU's own account, gate or verification.
     pub fn close(&self, metrics: &BTreeMap<String, Metric>, migration_s: f64) -> Phases {

@@ -24,12 +24,12 @@ pub enum Error {
         folder: PathBuf,
     },
     /// The system did not start it.
-    #[error("failed to run `{command}`: {source}")]
+    #[error("failed to run `{command}`: {reason}")]
     NotStarted {
         /// The command line.
         command: String,
-        /// The system's reason.
-        source: io::Error,
+        /// The system's reason; not named `source`, or it would be shown twice.
+        reason: io::Error,
     },
     /// It ended with a status other than 0, or by a signal.
     #[error("`{command}` ended with {status}{last_words}")]

@@ -129,14 +129,8 @@ fn listed(broken: &[(PathBuf, String)]) -> String {
     broken.iter().map(|(path, reason)| format!("\n  `{}`: {reason}", path.display())).collect()
 }
 
-/// Every QEMU of this machine in the search order, the unusable ones with the reason. `explicit`
-/// is what the command line or the lab file names.
-#[must_use]
-pub fn candidates(explicit: Option<&Path>) -> Vec<Candidate> {
-    asked_in_turn(explicit).collect()
-}
-
-/// The candidates, each asked only when it is wanted: an answer takes some 50 ms.
+/// Every QEMU of this machine in the search order, the unusable ones with the reason; each is asked
+/// only when it is wanted: an answer takes some 50 ms.
 fn asked_in_turn(explicit: Option<&Path>) -> impl Iterator<Item = Candidate> {
     let env = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -26,8 +25,6 @@ pub struct Event {
     pub data: Value,
     /// When it happened: microseconds since 1970 by the wall clock of QEMU's host.
     pub host_us: u64,
-    /// When it reached us.
-    pub received: Instant,
 }
 
 /// QEMU refused a command, in its own words.
@@ -109,7 +106,6 @@ async fn listen(
 ) {
     let mut line = String::new();
     while matches!(from_qemu.read_line(&mut line).await, Ok(1..)) {
-        let received = Instant::now();
         if let Ok(message) = serde_json::from_str::<Value>(&line) {
             if let Some(name) = message["event"].as_str() {
                 let time = &message["timestamp"];
@@ -118,7 +114,6 @@ async fn listen(
                     name: name.to_owned(),
                     data: message["data"].clone(),
                     host_us: part("seconds") * 1_000_000 + part("microseconds"),
-                    received,
                 });
             } else if let Some(id) = message["id"].as_u64() {
                 let asker = answers

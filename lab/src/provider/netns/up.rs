@@ -73,12 +73,6 @@ impl RunningLab {
     pub async fn is_alive(&self) -> bool {
         Supervisor::at(self.folder.join(SOCKET_FILE)).is_alive().await
     }
-
-    /// Whether it ends with this process.
-    #[must_use]
-    pub const fn is_ephemeral(&self) -> bool {
-        self.lifeline.is_some()
-    }
 }
 
 impl Drop for RunningLab {

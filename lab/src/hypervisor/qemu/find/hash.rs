@@ -15,12 +15,12 @@ use std::{
 
 /// A file that cannot be hashed.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to read `{}` for its hash: {source}", path.display())]
+#[error("failed to read `{}` for its hash: {reason}", path.display())]
 pub struct HashError {
     /// The file.
     path: PathBuf,
-    /// The system's reason.
-    source: io::Error,
+    /// The system's reason; not named `source`, or it would be shown twice.
+    reason: io::Error,
 }
 
 /// A file as it was when it was hashed.
@@ -38,7 +38,7 @@ static KNOWN: Mutex<Option<HashMap<Key, String>>> = Mutex::new(None);
 /// # Errors
 /// When the file cannot be read.
 pub fn file_sha256(path: &Path) -> Result<String, HashError> {
-    lookup(path).map_err(|source| HashError { path: path.to_owned(), source })
+    lookup(path).map_err(|reason| HashError { path: path.to_owned(), reason })
 }
 
 fn lookup(path: &Path) -> io::Result<String> {
