@@ -35,7 +35,7 @@ metrics! {
     STOP_BYTES, "stop_bytes", "B", true, "bytes of memory sent while the guest was stopped";
     NORMAL_PAGES, "normal_pages", "pages", true, "non-zero pages sent, repeats included";
     ZERO_PAGES, "zero_pages", "pages", true, "zero pages sent (9 bytes each), repeats included";
-    UNEXPLAINED_PAGES, "unexplained_pages", "pages", true, "pages that are zero by the guest's own account and that QEMU did not send as zero: the firmware's and the devices', about a hundred";
+    UNEXPLAINED_PAGES, "unexplained_pages", "pages", true, "pages that are zero by the guest's own account and that QEMU did not send as zero: the firmware's and the devices', a few dozen";
     AMPLIFICATION, "amplification", "", true, "stream bytes over the guest's non-zero memory";
     ROUNDS, "rounds", "", true, "live rounds: dirty bitmap readings less the first and the one at the stop, at least 1 where memory was sent live";
     SYNC_COUNT, "sync_count", "", true, "dirty bitmap readings (`dirty-sync-count`)";
