@@ -73,7 +73,10 @@ fn addresses_go_up_for_nodes_and_down_for_guests() {
 #[test]
 fn a_file_that_is_not_there_is_said() {
     let error = LabSpec::read("labs/none.yaml".into()).expect_err("there is none");
-    assert!(error.to_string().starts_with("failed to read `labs/none.yaml`: "), "{error}");
+    // As it is shown: with its cause, which stands there once.
+    let text = format!("{:#}", anyhow::Error::from(error));
+    assert!(text.starts_with("failed to read `labs/none.yaml`: No such file"), "{text}");
+    assert_eq!(text.matches("No such file").count(), 1, "{text}");
 }
 
 #[test]
