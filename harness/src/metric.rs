@@ -31,7 +31,7 @@ metrics! {
     VCPU_PAUSE, "vcpu_pause", "ms", false, "from the source's STOP event to the target's RESUME event";
     SERVICE_GAP, "service_gap", "ms", false, "the outage the witness saw: from the last heartbeat before to the first after the move, less one heartbeat interval";
     STREAM_BYTES, "stream_bytes", "B", true, "bytes QEMU put on the migration stream (transferred size)";
-    WIRE_BYTES, "wire_bytes", "B", true, "bytes the source's migration link carried during the migration, headers included";
+    WIRE_BYTES, "wire_bytes", "B", true, "bytes the source's migration link carried during the migration, as its counter has them: on a lab of namespaces a segment of up to 64 KiB counts one header";
     STOP_BYTES, "stop_bytes", "B", true, "bytes of memory sent while the guest was stopped";
     NORMAL_PAGES, "normal_pages", "pages", true, "non-zero pages sent, repeats included";
     ZERO_PAGES, "zero_pages", "pages", true, "zero pages sent (9 bytes each), repeats included";

@@ -32,3 +32,11 @@ pub fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
     let lifetime = if keep { Lifetime::Persistent } else { Lifetime::Ephemeral };
     netns::up(spec.clone(), lifetime, &program()?)
 }
+
+/// Gives the links of a lab that stays up the rates of its file again; the last trial's would be
+/// in force otherwise. A lab that is gone needs nothing.
+pub async fn restore_links(lab: &RunningLab) {
+    for node in &lab.nodes {
+        let _lab_is_gone = node.shape_migration_link(lab.spec.networks.migration.link_rate).await;
+    }
+}

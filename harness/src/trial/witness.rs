@@ -18,6 +18,8 @@ use wire::{MAX_MESSAGE_BYTES, Message, State};
 
 /// What is said when its pipes are closed.
 const GONE: &str = "the observer on the witness is gone";
+/// How much later than its deadline an observer on a busy node may say that there is no answer.
+const OBSERVER_PATIENCE: Duration = Duration::from_secs(5);
 /// The observer may take this long to say that it is ready.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -134,7 +136,9 @@ impl Witness {
             .collect();
         let line = format!("request {} {} {digits}\n", deadline.as_millis(), self.guest);
         self.commands.write_all(line.as_bytes()).await.context(GONE)?;
-        let reply = self.replies.recv().await.context(GONE)?;
+        // The observer keeps the deadline; one that does not answer at all is as good as gone.
+        let reply = timeout(deadline + OBSERVER_PATIENCE, self.replies.recv()).await;
+        let reply = reply.ok().flatten().context(GONE)?;
         Ok(reply.and_then(|datagram| Message::decode(&datagram).ok()))
     }
 

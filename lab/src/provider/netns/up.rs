@@ -79,7 +79,9 @@ impl Drop for RunningLab {
     fn drop(&mut self) {
         if self.lifeline.take().is_some() {
             // A failure leaves a folder that the next command removes.
-            let _left_for_the_next_command = take_down(&self.folder);
+            let _left_for_the_next_command = state::root()
+                .and_then(|root| state::lock(&root.join("labs.lock")))
+                .and_then(|_alone| take_down(&self.folder));
         }
     }
 }

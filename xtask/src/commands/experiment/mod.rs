@@ -118,6 +118,7 @@ async fn measure(
     };
     let end =
         runner.run(&mut writer, interrupt.wait(), &mut |happening| progress.show(&happening)).await;
+    labs::restore_links(&lab).await;
     progress.clear();
     let folder = writer.folder().path().to_owned();
     let resume_hint = format!("`cargo xtask experiment --resume {folder}` runs the missing trials");
