@@ -35,7 +35,7 @@ pub fn checked<T>(
         }
         Err(FileError::Invalid(report)) => {
             let colour = Paint::stderr(colors).is_on();
-            eprintln!("{}", report.render(colour, show::terminal_width()).trim_end());
+            show::tell(report.render(colour, show::terminal_width()).trim_end());
             Err(Failure::shown(Exit::InvalidInput))
         }
         Err(error) => Err(Failure::new(Exit::InvalidInput, error)),

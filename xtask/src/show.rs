@@ -7,6 +7,7 @@ use harness::{
     run_folder::{Manifest, RunFolder},
     summary::Summary,
 };
+use rustix::fd::AsFd;
 use std::io::{IsTerminal, Write};
 
 /// A run, read and summarised.
@@ -78,16 +79,29 @@ pub fn print(text: &str) {
     }
 }
 
-/// Columns of the terminal on stderr or stdout; 100 where there is none.
+/// Writes a line to stderr. With nobody there to read it, there is nothing to tell: unlike
+/// `eprintln!`, this never ends the program.
+pub fn tell(line: &str) {
+    tell_raw(&format!("{line}\n"));
+}
+
+/// The same, without an end of line.
+pub fn tell_raw(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _nobody_reads = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// Columns of the terminal on stdout or stderr; 100 where there is none.
 pub fn terminal_width() -> usize {
-    let of = |size: rustix::io::Result<rustix::termios::Winsize>| {
-        size.ok().map(|size| usize::from(size.ws_col))
-    };
-    let sizes = [
-        of(rustix::termios::tcgetwinsize(std::io::stdout())),
-        of(rustix::termios::tcgetwinsize(std::io::stderr())),
-    ];
-    sizes.into_iter().flatten().find(|width| *width > 0).unwrap_or(Style::PLAIN.width)
+    width_of(std::io::stdout())
+        .or_else(|| width_of(std::io::stderr()))
+        .unwrap_or(Style::PLAIN.width)
+}
+
+/// Columns of the terminal that a stream goes to, when it goes to one.
+pub fn width_of(stream: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
 /// Whether the locale says that the terminal takes UTF-8.

@@ -11,7 +11,7 @@ use crate::{
     color::ColorChoice,
     equipment::{self, Equipped},
     exit::{Exit, Failure, Result},
-    provenance,
+    provenance, show,
 };
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -87,7 +87,7 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
     let mut raw = Raw::default();
     let mut qemu = None;
     if needed(|source| matches!(source, Source::Build)).is_some() {
-        eprintln!("building xtask into an empty folder (some minutes)");
+        show::tell("building xtask into an empty folder (some minutes)");
         raw.build_s = Some(whole::build(&scratch.0)?);
     }
     if needed(|source| matches!(source, Source::Quick)).is_some() {
@@ -96,14 +96,14 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
     // Only now: the experiment above takes it itself.
     let _alone = measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
     if let Some(n) = needed(|source| matches!(source, Source::LabCycles(_))) {
-        eprintln!("bringing a lab up and down {n} times");
+        show::tell(&format!("bringing a lab up and down {n} times"));
         raw.cycles = labs::measure(spec, n).map_err(|error| Failure::new(Exit::Lab, error))?;
     }
     if let Some(n) = needed(|source| matches!(source, Source::Trials(_))) {
-        eprintln!("building the guest and the observer");
+        show::tell("building the guest and the observer");
         let equipped = equipment::equip(spec)?;
         qemu = Some(told(&equipped));
-        eprintln!("running {n} trials of one cell");
+        show::tell(&format!("running {n} trials of one cell"));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let trials = trials::measure(spec, &equipped, n, &scratch.0, colors);
@@ -165,7 +165,7 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let folder: &Utf8Path = &self.0;
         if let Err(error) = std::fs::remove_dir_all(folder) {
-            eprintln!("warning: failed to remove {folder}: {error}");
+            show::tell(&format!("warning: failed to remove {folder}: {error}"));
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     commands::experiment::{interrupt::Interrupt, progress::Progress},
     equipment::Equipped,
     exit::{Exit, Failure, Result},
-    labs,
+    labs, show,
 };
 use anyhow::anyhow;
 use camino::Utf8Path;
@@ -95,7 +95,13 @@ pub async fn measure(
     let interrupt = Interrupt::listen()?;
     let lab = labs::for_experiment(spec, false).map_err(|error| Failure::new(Exit::Lab, error))?;
     let mut writer = RunFolder::create(scratch, &experiment.name, jiff::Timestamp::now())?;
-    let mut progress = Progress::new(&plan, &experiment, spec.networks.migration.link_rate, colors);
+    let mut progress = Progress::new(
+        &plan,
+        writer.finished(),
+        &experiment,
+        spec.networks.migration.link_rate,
+        colors,
+    );
     let runner = Runner {
         lab: &lab,
         equipment: &equipped.equipment,
@@ -125,7 +131,7 @@ pub async fn measure(
     match end {
         Ok(RunEnd::Finished) => {}
         Ok(RunEnd::Interrupted) => return Err(Failure::shown(Exit::Interrupted)),
-        Err(error) => eprintln!("warning: {error:#}; the trials from there on are lost"),
+        Err(error) => show::tell(&format!("warning: {error:#}; the trials from there on are lost")),
     }
     trials.resize(n, BenchTrial { record: None, kept_s: 0.0 });
     Ok(BenchTrials { trials, outcomes })

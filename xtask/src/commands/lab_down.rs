@@ -4,7 +4,7 @@ use crate::{
     cli::LabArgs,
     color::ColorChoice,
     exit::{self, Exit, Failure},
-    files,
+    files, show,
 };
 use lab::{provider::netns, spec::LabSpec};
 use std::time::Instant;
@@ -18,9 +18,13 @@ pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
     let begun = Instant::now();
     let was_up = netns::down(&spec.name).map_err(|error| Failure::new(Exit::Lab, error))?;
     if was_up {
-        println!("the lab `{}` is down ({:.3} s)", spec.name, begun.elapsed().as_secs_f64());
+        show::print(&format!(
+            "the lab `{}` is down ({:.3} s)\n",
+            spec.name,
+            begun.elapsed().as_secs_f64()
+        ));
     } else {
-        println!("the lab `{}` was not up", spec.name);
+        show::print(&format!("the lab `{}` was not up\n", spec.name));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::{
     cli::LabArgs,
     color::ColorChoice,
     exit::{self, Exit, Failure},
-    files, labs, setup,
+    files, labs, setup, show,
 };
 use lab::{
     provider::netns::{self, Lifetime},
@@ -28,18 +28,18 @@ pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
             );
             return Err(lab_failure(anyhow::anyhow!(text)));
         }
-        println!("the lab `{}` is up already", spec.name);
+        show::print(&format!("the lab `{}` is up already\n", spec.name));
         return Ok(());
     }
     let begun = Instant::now();
     let program = labs::program()?;
     let up = netns::up(spec, Lifetime::Persistent, &program).map_err(lab_failure)?;
     let nodes: Vec<&str> = up.nodes.iter().map(|node| node.name.as_str()).collect();
-    println!(
-        "the lab `{}` is up: {} ({:.3} s)",
+    show::print(&format!(
+        "the lab `{}` is up: {} ({:.3} s)\n",
         up.spec.name,
         nodes.join(", "),
         begun.elapsed().as_secs_f64()
-    );
+    ));
     Ok(())
 }

@@ -14,7 +14,7 @@ pub fn run(args: &ReportArgs, colors: ColorChoice) -> exit::Result {
         show::print(&show::json(&folder)?);
     } else {
         show::print(&show::table(&folder, colors)?);
-        eprintln!("\nreport: {}", folder.report_path());
+        show::tell(&format!("\nreport: {}", folder.report_path()));
     }
     Ok(())
 }

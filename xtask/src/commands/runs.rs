@@ -36,16 +36,18 @@ pub fn run(args: &RunsArgs, colors: ColorChoice) -> exit::Result {
         match listed(&folder) {
             Ok(run) => runs.push(run),
             // One run that cannot be read must not hide the others.
-            Err(error) => eprintln!("{} {error:#}", paint.warning("warning:")),
+            Err(error) => show::tell(&format!("{} {error:#}", paint.warning("warning:"))),
         }
     }
     if args.json {
         show::print(&format!("{}\n", serde_json::to_string_pretty(&runs)?));
     } else if runs.is_empty() {
-        eprintln!("there is no run yet in {base}\n\nhint: `cargo xtask experiment` makes one");
+        show::tell(&format!(
+            "there is no run yet in {base}\n\nhint: `cargo xtask experiment` makes one"
+        ));
     } else {
         show::print(&table(&runs, colors));
-        eprintln!("\nhint: `cargo xtask report RUN` shows one, without RUN the last");
+        show::tell("\nhint: `cargo xtask report RUN` shows one, without RUN the last");
     }
     Ok(())
 }

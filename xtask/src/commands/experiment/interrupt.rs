@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM: the first takes everything down in order, the second ends at once.
 
-use crate::exit::Exit;
+use crate::{exit::Exit, show};
 use std::future::Future;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -30,10 +30,10 @@ impl Interrupt {
                 if sender.send_replace(true) {
                     // A lab that this command brought up ends with it; its folder is removed by
                     // the next command.
-                    eprintln!("\ninterrupted again: ending at once (the next command clears up)");
+                    show::tell("\ninterrupted again: ending at once (the next command clears up)");
                     std::process::exit(Exit::Interrupted.code().into());
                 }
-                eprintln!("\ninterrupted: taking everything down (once more to end at once)");
+                show::tell("\ninterrupted: taking everything down (once more to end at once)");
             }
         });
         Ok(Self { come })

@@ -45,7 +45,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
     }
     setup::ensure(setup::Job::Experiment, args.install, colors)?;
     let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
-    let note = |text: &str| eprintln!("{text}");
+    let note = show::tell;
     note("building the guest and the observer");
     let equipped = equipment::equip(&task.spec)?;
     note(&format!(
@@ -94,17 +94,18 @@ async fn measure(
     warnings.extend(checks.iter().filter_map(LinkCheck::warning));
     let paint = Paint::stderr(colors);
     for warning in &warnings {
-        eprintln!("{} {warning}", paint.warning("warning:"));
+        show::tell(&format!("{} {warning}", paint.warning("warning:")));
     }
     let mut writer = match resumed {
         Some(resumed) => resumed.writer()?,
         None => fresh::folder(args, &task, &equipped, checks, warnings)?,
     };
     for warning in writer.warnings() {
-        eprintln!("{} {warning}", paint.warning("warning:"));
+        show::tell(&format!("{} {warning}", paint.warning("warning:")));
     }
     let mut progress = progress::Progress::new(
         &task.plan,
+        writer.finished(),
         &task.experiment,
         lab.spec.networks.migration.link_rate,
         colors,
@@ -122,13 +123,14 @@ async fn measure(
     progress.clear();
     let folder = writer.folder().path().to_owned();
     let resume_hint = format!("`cargo xtask experiment --resume {folder}` runs the missing trials");
-    let shown = finish(args, colors, &writer);
+    // First, for a reader of stdout that has gone ends the program.
     drop(lab);
+    let shown = finish(args, colors, &writer);
     match end {
         Ok(RunEnd::Finished) => shown,
         Ok(RunEnd::Interrupted) => {
             shown?;
-            eprintln!("\ninterrupted; what was finished is kept\n\nhint: {resume_hint}");
+            show::tell(&format!("\ninterrupted; what was finished is kept\n\nhint: {resume_hint}"));
             Err(Failure::shown(Exit::Interrupted))
         }
         Err(RunError::LabLost(lost)) => {
@@ -171,7 +173,7 @@ fn finish(args: &ExperimentArgs, colors: ColorChoice, writer: &RunWriter) -> exi
         show::print(&show::json(folder)?);
     } else {
         show::print(&show::table(folder, colors)?);
-        eprintln!("\nreport: {}", folder.report_path());
+        show::tell(&format!("\nreport: {}", folder.report_path()));
     }
     Ok(())
 }

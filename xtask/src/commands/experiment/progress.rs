@@ -1,50 +1,61 @@
 //! Progress on stderr: a line that lives on a terminal, a line a trial everywhere else.
 
-use crate::color::{ColorChoice, Paint};
+mod eta;
+
+use crate::{
+    color::{ColorChoice, Paint},
+    show,
+};
+use eta::Eta;
 use harness::{
     experiment::Experiment,
     metric,
-    plan::Plan,
+    plan::{Plan, PlannedTrial},
     record::{Metric, Outcome, Record},
     run::Happening,
     trial::Live,
 };
 use lab::units::BitRate;
 use std::{
-    io::{IsTerminal, Write},
+    collections::BTreeSet,
+    io::IsTerminal,
     time::{Duration, Instant},
 };
+
+/// The living line is drawn at most this often: a faster one cannot be read, only flicker.
+const DRAW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows how a run goes on.
 pub struct Progress {
     terminal: bool,
-    width: usize,
     paint: Paint,
+    eta: Eta,
+    /// When the running trial began.
     begun: Instant,
-    /// Estimates of all trials, by their number in the plan.
-    estimates: Vec<(u32, Duration)>,
-    estimated_done: Duration,
+    drawn: Option<Instant>,
     at: String,
     cell: String,
     stage: &'static str,
 }
 
 impl Progress {
-    /// For this plan.
+    /// For the trials of this plan that are not `finished`.
     pub fn new(
         plan: &Plan,
+        finished: &BTreeSet<u32>,
         experiment: &Experiment,
         lab_rate: Option<BitRate>,
         colors: ColorChoice,
     ) -> Self {
-        let estimate = |trial| plan.estimate_trial(trial, experiment, lab_rate);
+        let estimate =
+            |trial: &PlannedTrial| (trial.trial, plan.estimate_trial(trial, experiment, lab_rate));
         Self {
-            terminal: std::io::stderr().is_terminal(),
-            width: crate::show::terminal_width(),
+            terminal: std::io::stderr().is_terminal()
+                && std::env::var_os("TERM").is_none_or(|name| name != "dumb"),
             paint: Paint::stderr(colors),
+            eta: Eta::new(plan.remaining(finished).map(estimate)),
             begun: Instant::now(),
-            estimates: plan.trials.iter().map(|trial| (trial.trial, estimate(trial))).collect(),
-            estimated_done: Duration::ZERO,
+            drawn: None,
             at: String::new(),
             cell: String::new(),
             stage: "",
@@ -58,26 +69,32 @@ impl Progress {
                 let width = of.to_string().len();
                 self.at = format!("[{:>width$}/{of}]", done + 1);
                 (*cell).clone_into(&mut self.cell);
+                self.begun = Instant::now();
             }
             Happening::Live(Live::Stage(stage)) => {
                 self.stage = stage;
-                self.line("");
+                self.draw("");
             }
             Happening::Live(Live::Sample(sample)) => {
+                if self.drawn.is_some_and(|drawn| drawn.elapsed() < DRAW_INTERVAL) {
+                    return;
+                }
                 let ram = |key: &str| sample.raw["ram"][key].as_f64();
                 if let (Some(left), Some(round)) = (ram("remaining"), ram("dirty-sync-count")) {
                     let mib = left / 1_048_576.0;
-                    self.line(&format!(
-                        " {:.1} s, round {round:.0}, {mib:.0} MiB remaining",
-                        sample.at_s
-                    ));
+                    let detail =
+                        format!(" {:.1} s, round {round:.0}, {mib:.0} MiB remaining", sample.at_s);
+                    self.draw(&detail);
                 }
             }
             Happening::Ends(record) => {
-                self.clear();
-                let left = self.left(record.trial);
-                let text = format!("{} {} {}{left}", self.at, self.outcome(record), self.cell);
-                say(&format!("{text}\n"));
+                self.eta.ended(record.trial, self.begun.elapsed());
+                // A terminal's living line tells what is left.
+                let left = self.eta.left(None).filter(|_| !self.terminal).map(eta::words);
+                let left = left.map(|left| format!(" ({left})")).unwrap_or_default();
+                let cleared = if self.terminal { "\r\x1b[K" } else { "" };
+                let (at, outcome, cell) = (&self.at, self.outcome(record), &self.cell);
+                show::tell_raw(&format!("{cleared}{at} {outcome} {cell}{left}\n"));
             }
         }
     }
@@ -85,16 +102,22 @@ impl Progress {
     /// Takes the living line away.
     pub fn clear(&self) {
         if self.terminal {
-            say("\r\x1b[K");
+            show::tell_raw("\r\x1b[K");
         }
     }
 
-    fn line(&self, detail: &str) {
-        if self.terminal {
-            let text = format!("{} {}: {}{detail}", self.at, self.cell, self.stage);
-            let fits: String = text.chars().take(self.width.saturating_sub(1)).collect();
-            say(&format!("\r\x1b[K{fits}"));
+    /// Draws the living line over the last one, in one piece and without clearing first, so that
+    /// it does not flicker; cut to the terminal's width of this moment, so that it does not wrap.
+    fn draw(&mut self, detail: &str) {
+        if !self.terminal {
+            return;
         }
+        self.drawn = Some(Instant::now());
+        let left = self.eta.left(Some(self.begun.elapsed())).map(eta::words);
+        let left = left.map(|left| format!(", {left}")).unwrap_or_default();
+        let text = format!("{} {}{detail}{left} | {}", self.at, self.stage, self.cell);
+        let line = fitting(&text, show::width_of(std::io::stderr()).unwrap_or(80));
+        show::tell_raw(&format!("\r{line}\x1b[K"));
     }
 
     fn outcome(&self, record: &Record) -> String {
@@ -116,32 +139,22 @@ impl Progress {
             Outcome::Corrupt => self.paint.error(&format!("{:<34}", "corrupt")),
         }
     }
-
-    /// How long the rest will take: its estimate, corrected by how true estimates were so far.
-    fn left(&mut self, ended: u32) -> String {
-        self.estimates.retain(|(trial, estimate)| {
-            if *trial == ended {
-                self.estimated_done += *estimate;
-            }
-            *trial > ended
-        });
-        let rest: Duration = self.estimates.iter().map(|(_, estimate)| *estimate).sum();
-        if rest.is_zero() {
-            return String::new();
-        }
-        let truth =
-            self.begun.elapsed().as_secs_f64() / self.estimated_done.as_secs_f64().max(0.001);
-        let seconds = rest.as_secs_f64() * truth;
-        if seconds < 90.0 {
-            format!(" ({seconds:.0} s left)")
-        } else {
-            format!(" ({:.0} min left)", seconds / 60.0)
-        }
-    }
 }
 
-/// Writes to stderr; with nobody there to read it, there is nothing to tell.
-fn say(text: &str) {
-    let mut stderr = std::io::stderr().lock();
-    let _nobody_reads = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+/// As much of the text as a line of this width holds, its last column left free.
+fn fitting(text: &str, width: usize) -> String {
+    text.chars().take(width.saturating_sub(1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_leaves_the_last_column_free() {
+        assert_eq!(fitting("abc", 10), "abc");
+        assert_eq!(fitting("abcdef", 6), "abcde");
+        assert_eq!(fitting("äöü", 3), "äö");
+        assert_eq!(fitting("abc", 0), "");
+    }
 }
