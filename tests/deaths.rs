@@ -29,7 +29,7 @@ fn killed(part: Part) -> [Record; 2] {
     let sandbox = Sandbox::new();
     let mut running = sandbox.experiment(&sandbox.file("deaths.yaml", EXPERIMENT));
     let parts = running.until("a migration", || processes::migrating(&sandbox.state()));
-    parts[&part].kill();
+    assert!(parts[&part].kill());
     running.succeed();
     let records = sandbox.run().records().expect("read");
     assert!(records.warnings.is_empty(), "{:?}", records.warnings);
@@ -81,7 +81,7 @@ fn a_supervisor_that_dies_ends_the_run_which_can_be_resumed() {
     let mut running = sandbox.experiment(&file);
     running.line(|line| line.starts_with("[1/2] "));
     let parts = running.until("a second migration", || processes::migrating(&sandbox.state()));
-    parts[&Part::Supervisor].kill();
+    assert!(parts[&Part::Supervisor].kill());
     let ended = running.end();
     assert_eq!(ended.code, Some(4), "{}", ended.stderr);
     let run = sandbox.run();

@@ -12,6 +12,7 @@ pub mod sandbox;
 #[path = "../../xtask/src/build.rs"]
 pub mod build;
 
+pub use program::Running;
 pub use sandbox::Sandbox;
 
 use std::time::Duration;

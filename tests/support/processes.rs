@@ -22,18 +22,14 @@ pub struct Found {
 impl Found {
     /// Whether its arguments or environment name this folder.
     pub fn mentions(&self, folder: &Utf8Path) -> bool {
-        let folder = folder.as_str().as_bytes();
-        let in_environment = self.environment.windows(folder.len()).any(|part| part == folder);
-        in_environment
-            || self.argv.iter().any(|argument| {
-                argument.contains("precopy-e2e-")
-                    && argument.as_bytes().windows(folder.len()).any(|part| part == folder)
-            })
+        let environment = String::from_utf8_lossy(&self.environment);
+        let mut all = self.argv.iter().map(String::as_str).chain([&*environment]);
+        all.any(|text| text.contains(folder.as_str()))
     }
 
-    /// Kills it.
-    pub fn kill(&self) {
-        pidfd_send_signal(&self.handle, Signal::KILL).expect("killed");
+    /// Kills it; `false` when it has ended already.
+    pub fn kill(&self) -> bool {
+        pidfd_send_signal(&self.handle, Signal::KILL).is_ok()
     }
 }
 

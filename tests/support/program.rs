@@ -49,8 +49,17 @@ impl Running {
         Self::of(command)
     }
 
-    /// Starts a command.
-    pub fn of(mut command: std::process::Command) -> Self {
+    /// Starts it in a mount namespace of its own, which `prepare`, a shell script, furnishes; the
+    /// script's last words are `exec … "$@"`. For root only.
+    #[expect(clippy::disallowed_methods, reason = "as above")]
+    pub fn start_in_own_mounts(prepare: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "sh", "-euc", prepare, "sh", program().as_str()]).args(args);
+        command.envs(env.iter().copied());
+        Self::of(command)
+    }
+
+    fn of(mut command: std::process::Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("started");
         let handle = pidfd_open(pid(&child), PidfdFlags::empty()).expect("a handle");

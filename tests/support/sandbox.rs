@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, fs};
 pub struct Sandbox {
     folder: tempfile::TempDir,
     links: String,
+    kept_namespaces: Vec<String>,
     _alone: Lock,
 }
 
@@ -20,7 +21,8 @@ impl Sandbox {
         let lock = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("end-to-end.lock");
         let alone = state::lock(&lock).expect("a lock");
         let folder = tempfile::Builder::new().prefix("precopy-e2e-").tempdir().expect("a folder");
-        Self { folder, links: host_links(), _alone: alone }
+        let kept_namespaces = kept_namespaces();
+        Self { folder, links: host_links(), kept_namespaces, _alone: alone }
     }
 
     /// The folder.
@@ -84,7 +86,14 @@ impl Sandbox {
         assert!(not_locks.is_empty(), "state is left: {left:?}");
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
         assert!(!mounts.contains(self.path().as_str()), "mounts are left:\n{mounts}");
+        assert_eq!(kept_namespaces(), self.kept_namespaces, "namespaces are left");
     }
+}
+
+/// Namespaces that a mount keeps. One that no process (looked for above) and no mount keeps is gone.
+fn kept_namespaces() -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    mounts.lines().filter(|line| line.contains(" - nsfs ")).map(str::to_owned).collect()
 }
 
 /// The host's network devices, without what changes by itself.

@@ -1,15 +1,19 @@
 //! Builds what runs inside a lab: the guest's image and the static observer.
 //!
 //! By cargo, at every start of a command that needs them: when nothing has changed that takes a
-//! tenth of a second, and nobody ever measures with yesterday's guest.
+//! tenth of a second, and nobody ever measures with yesterday's guest. Where there is no cargo,
+//! [`VARIABLE`] names what was built elsewhere.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use lab::process::Command;
 
 /// The target that the observer is linked for: a static program runs on any node, whatever
 /// distribution it has.
 const OBSERVER_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Environment variable that names a folder with a `guest` and an `observer` built elsewhere.
+const VARIABLE: &str = "PRECOPY_BUILT";
 
 /// What was built.
 #[derive(Clone, Debug)]
@@ -26,11 +30,15 @@ pub fn repository() -> &'static Utf8Path {
     xtask.parent().unwrap_or(xtask)
 }
 
-/// Builds both.
+/// Builds both, or takes those that [`VARIABLE`] names.
 ///
 /// # Errors
-/// When cargo fails; its words have been shown then.
+/// When cargo fails (its words have been shown then), or the folder named lacks one of them.
 pub fn build() -> Result<Built> {
+    match std::env::var(VARIABLE) {
+        Ok(folder) if !folder.is_empty() => return built_elsewhere(Utf8Path::new(&folder)),
+        _ => {}
+    }
     let root = repository();
     cargo()
         .args(["build", "--release", "--quiet", "--manifest-path", "guest/Cargo.toml"])
@@ -48,6 +56,18 @@ pub fn build() -> Result<Built> {
         guest: root.join("target/guest/release/guest"),
         observer: root.join("target/static").join(OBSERVER_TARGET).join("release/observer"),
     })
+}
+
+fn built_elsewhere(folder: &Utf8Path) -> Result<Built> {
+    let file = |name: &str| {
+        let file = folder.join(name);
+        if !file.is_file() {
+            bail!("{VARIABLE} names `{folder}`, which has no `{name}`");
+        }
+        // Programs of the lab are started in other folders than this.
+        file.canonicalize_utf8().with_context(|| format!("failed to find `{file}`"))
+    };
+    Ok(Built { guest: file("guest")?, observer: file("observer")? })
 }
 
 /// Cargo, in the repository, without what an outer cargo has set for its own build.

@@ -116,7 +116,12 @@ Examples:
   cargo xtask experiment --install                        the same, on a fresh machine
   cargo xtask experiment experiments/precopy.yaml --plan  order, number of trials, time
   cargo xtask experiment --resume runs/RUN                exactly the trials that are missing
-  cargo xtask experiment --shard 1/3                      every third block";
+  cargo xtask experiment --shard 1/3                      every third block
+
+Environment:
+  PRECOPY_QEMU       the QEMU to use
+  PRECOPY_BUILT      a folder with a `guest` and an `observer` built elsewhere: none is built then
+  PRECOPY_LAB_STATE  the folder in which labs keep their state";
 
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
