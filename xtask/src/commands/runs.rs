@@ -81,7 +81,8 @@ fn table(runs: &[Listed], colors: ColorChoice) -> String {
             run.name.clone(),
             run.experiment.clone(),
             run.created.strftime("%Y-%m-%d %H:%M").to_string(),
-            run.qemu.clone(),
+            // Without the distribution's own number, which is in the JSON.
+            run.qemu.split(' ').next().unwrap_or_default().to_owned(),
             run.accelerator.to_uppercase(),
             format!("{}/{}", run.finished, run.planned),
             run.outcomes.iter().map(words).collect::<Vec<_>>().join(", "),
