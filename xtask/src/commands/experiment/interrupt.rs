@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first takes everything down in order, the second ends at once.
+//! Ctrl-C, SIGTERM and a closed terminal: the first takes everything down in order, the second ends at once.
 
 use crate::{exit::Exit, show};
 use std::future::Future;
@@ -18,14 +18,18 @@ impl Interrupt {
     /// # Errors
     /// When the system lets no handler be set.
     pub fn listen() -> std::io::Result<Self> {
-        let (mut ctrl_c, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut ctrl_c, mut terminate, mut hang_up) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        );
         let (sender, come) = watch::channel(false);
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     _ = ctrl_c.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = hang_up.recv() => {}
                 }
                 if sender.send_replace(true) {
                     // A lab that this command brought up ends with it; its folder is removed by
