@@ -4,6 +4,7 @@
 use crate::support::{
     Sandbox, build,
     check::{measured, verified, well_formed},
+    processes,
     program::program,
 };
 use anyhow::{Context, Result, ensure};
@@ -104,7 +105,7 @@ async fn flipped_and_not() {
     let orders = [0, 1].map(|index| order(&experiment, &plan, index));
 
     let target = lab.nodes[orders[0].target].name.clone();
-    let flip = Flip { memory_folder, target };
+    let flip = Flip { memory_folder: memory_folder.clone(), target };
     let record = trial(&lab, &equipment, &orders[0], Some(&flip)).await;
     assert_eq!(record.outcome, Outcome::Corrupt, "{:?}", record.reason);
     assert_eq!(measured(&record, metric::PAGES_WRONG), 1.0);
@@ -115,7 +116,12 @@ async fn flipped_and_not() {
     let record = trial(&lab, &equipment, &orders[1], None).await;
     assert_eq!(record.outcome, Outcome::Completed, "{:?}", record.reason);
     verified(&record);
+    let folder = lab.folder.clone();
     drop(lab);
+    // This lab is of the test's own process, whose state is not in the sandbox.
+    assert!(!folder.exists(), "{folder} is left");
+    processes::assert_none_mentions(&folder);
+    processes::assert_none_mentions(&memory_folder);
     sandbox.assert_nothing_left();
 }
 

@@ -2,8 +2,8 @@
 //! migration takes several rounds, so none of its guests may be found whole.
 //!
 //! `PRECOPY_KNOWN_BAD_QEMU` says which: the path of such a QEMU, or `download` for Debian 12's,
-//! which root can have there without installing it (it stays in the target folder, and later runs
-//! of this test find it). Without either the test says that it was left out.
+//! which root can have there without installing it (it is kept in the target folder). Without
+//! either the test says that it was left out, and so it does not depend on anybody's mirror.
 
 use crate::support::{Running, Sandbox, check::well_formed};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -33,11 +33,13 @@ const MODULES: &str = "/usr/lib/x86_64-linux-gnu/qemu";
 fn a_qemu_that_loses_pages_is_found_out() {
     let downloaded = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("known-bad-qemu");
     let named = std::env::var(VARIABLE).unwrap_or_default();
-    if named == "download" {
-        download(&downloaded);
-    } else if named.is_empty() && !(downloaded.join("complete").exists() && is_root()) {
-        eprintln!("left out: {VARIABLE} is not set (see tests/known_bad_qemu.rs)");
-        return;
+    match named.as_str() {
+        "" => {
+            eprintln!("left out: {VARIABLE} is not set (see tests/known_bad_qemu.rs)");
+            return;
+        }
+        "download" => download(&downloaded),
+        _ => {}
     }
     let sandbox = Sandbox::new();
     let file = sandbox.file("known-bad.yaml", EXPERIMENT);
@@ -47,7 +49,7 @@ fn a_qemu_that_loses_pages_is_found_out() {
         ["experiment", file.as_str(), "--lab", lab.as_str(), "--out", runs.as_str(), "--json"];
     let state = sandbox.state();
     let (state, qemu) = (("PRECOPY_LAB_STATE", state.as_str()), "PRECOPY_QEMU");
-    if ["", "download"].contains(&named.as_str()) {
+    if named == "download" {
         let usr = downloaded.join("usr");
         let binary = usr.join("bin/qemu-system-x86_64");
         let libraries = usr.join("lib/x86_64-linux-gnu");
@@ -72,16 +74,13 @@ fn a_qemu_that_loses_pages_is_found_out() {
     sandbox.assert_nothing_left();
 }
 
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
 /// Unpacks Debian 12's QEMU and the libraries that this machine lacks into a folder.
 fn download(folder: &Utf8Path) {
     if folder.join("complete").exists() {
         return;
     }
-    assert!(is_root(), "only root can mount what a second QEMU needs");
+    let root = rustix::process::geteuid().is_root();
+    assert!(root, "only root can mount what a second QEMU needs");
     let archives = folder.join("archives");
     fs::create_dir_all(archives.join("partial")).expect("made");
     let packages = ["qemu-system-x86", "qemu-system-common", "qemu-system-data", "qemu-utils"];

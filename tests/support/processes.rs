@@ -58,6 +58,12 @@ fn find(pid: i32) -> Option<Found> {
     (state != "Z").then_some(Found { pid, parent, argv, environment, handle })
 }
 
+/// Asserts that no process has this folder in its arguments or environment.
+pub fn assert_none_mentions(folder: &Utf8Path) {
+    let left: Vec<_> = all().into_iter().filter(|found| found.mentions(folder)).collect();
+    assert!(left.is_empty(), "processes are left: {left:#?}");
+}
+
 /// Who takes part in a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {

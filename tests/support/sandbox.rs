@@ -73,9 +73,7 @@ impl Sandbox {
     /// Asserts that the labs of this test have left nothing but what a later command needs:
     /// no process, no network device on the host, no folder, no mount.
     pub fn assert_nothing_left(&self) {
-        let ours: Vec<_> =
-            processes::all().into_iter().filter(|p| p.mentions(self.path())).collect();
-        assert!(ours.is_empty(), "processes are left: {ours:#?}");
+        processes::assert_none_mentions(self.path());
         assert_eq!(host_links(), self.links, "network devices of the host have changed");
         let left: BTreeSet<String> = self
             .state()
