@@ -181,9 +181,14 @@ async fn migrate(
             observed.beats = witness.beats();
             let from =
                 resumed_s.and_then(|at_s| observed.beat_at(at_s)).unwrap_or(observed.beats.len());
-            let beats =
-                witness.watch(from, BEAT_DEADLINE, |beats| (!beats.is_empty()).then_some(())).await;
-            match beats.map_err(failed)? {
+            let target_ended = target.exited();
+            let beats = tokio::select! {
+                beats = witness.watch(from, BEAT_DEADLINE, |beats| (!beats.is_empty()).then_some(())) => {
+                    beats.map_err(failed)?
+                }
+                () = target_ended => None,
+            };
+            match beats {
                 Some(()) => Ok(()),
                 None => Err(silent(
                     target,
