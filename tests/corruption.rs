@@ -27,6 +27,7 @@ use std::{future::Future, os::unix::fs::FileExt, pin::Pin};
 const EXPERIMENT: &str = "
 name: flip
 replicates: 2
+heartbeat_interval: 2 ms
 factors:
   memory: 64 MiB
   working_set: 8 MiB

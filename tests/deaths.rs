@@ -16,6 +16,7 @@ const EXPERIMENT: &str = "
 name: deaths
 replicates: 2
 max_time: 2 s
+heartbeat_interval: 2 ms
 factors:
   memory: 64 MiB
   working_set: 32 MiB

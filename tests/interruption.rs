@@ -12,6 +12,7 @@ const EXPERIMENT: &str = "
 name: interrupted
 replicates: 2
 max_time: 2 s
+heartbeat_interval: 2 ms
 factors:
   memory: 64 MiB
   working_set: 32 MiB

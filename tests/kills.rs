@@ -22,6 +22,7 @@ const EXPERIMENT: &str = "
 name: kills
 replicates: 2
 max_time: 1 s
+heartbeat_interval: 2 ms
 factors:
   memory: 64 MiB
   working_set: 32 MiB
