@@ -114,7 +114,7 @@ fn why_not(error: &anyhow::Error, tcg_mib_per_s: f64) -> String {
             None => format!("KVM does not run the guest: QEMU ended with {status}"),
         },
         Some(_) => "KVM does not run the guest: QEMU could not be started with it".to_owned(),
-        None => "KVM does not run the guest: it said nothing of its fill".to_owned(),
+        None => format!("KVM does not run the guest: {error}"),
     }
 }
 
@@ -150,7 +150,9 @@ fn fill_rate(
         .filter_map(|line| line.trim().strip_suffix(" us"))
         .find_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
     let Some(micros) = micros.filter(|micros| *micros > 0.0) else {
-        bail!("it said nothing of its fill: {}", text.trim());
+        // QEMU ends with 1 on its own errors, too: then it has said why.
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("{}", stderr.lines().last().map_or("it said nothing of its fill", without_program));
     };
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let fill_mib = FILL_MIB as f64;
@@ -180,6 +182,19 @@ mod tests {
         };
         let crawls = why_not(&error.into(), 640.4);
         assert_eq!(crawls, "KVM did not fill 32 MiB within 2 s; TCG fills 640 MiB/s");
-        assert!(!why_not(&anyhow::anyhow!("odd"), 1.0).contains("odd"));
+    }
+
+    #[test]
+    fn a_qemu_that_may_not_use_kvm_says_why() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let qemu = Utf8PathBuf::try_from(folder.path().join("qemu")).expect("UTF-8");
+        let script = "#!/bin/sh\necho \"$0: -accel kvm: Permission denied\" >&2\nexit 1\n";
+        fs::write(&qemu, script).expect("written");
+        fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).expect("executable");
+        let deadline = Duration::from_secs(10);
+        let error = fill_rate(&qemu, "guest".into(), Accelerator::Kvm, deadline).expect_err("no");
+        let words = "KVM does not run the guest: -accel kvm: Permission denied";
+        assert_eq!(why_not(&error, 640.4), words);
     }
 }
