@@ -144,6 +144,11 @@ fn fill_rate(
         // What isa-debug-exit makes of the guest's "well": 2 × 0 + 1.
         .accept_exit(1)
         .run()?;
+    rate_said(&output)
+}
+
+/// The rate in what a probed QEMU and its guest wrote, MiB per second.
+fn rate_said(output: &process::Output) -> Result<f64> {
     let text = output.text();
     let micros = text
         .lines()
@@ -186,14 +191,10 @@ mod tests {
 
     #[test]
     fn a_qemu_that_may_not_use_kvm_says_why() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().expect("a folder");
-        let qemu = Utf8PathBuf::try_from(folder.path().join("qemu")).expect("UTF-8");
-        let script = "#!/bin/sh\necho \"$0: -accel kvm: Permission denied\" >&2\nexit 1\n";
-        fs::write(&qemu, script).expect("written");
-        fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).expect("executable");
-        let deadline = Duration::from_secs(10);
-        let error = fill_rate(&qemu, "guest".into(), Accelerator::Kvm, deadline).expect_err("no");
+        let script = "echo '/usr/bin/qemu: -accel kvm: Permission denied' >&2; exit 1";
+        let output =
+            Command::new("sh").args(["-c", script]).accept_exit(1).run().expect("accepted");
+        let error = rate_said(&output).expect_err("no rate");
         let words = "KVM does not run the guest: -accel kvm: Permission denied";
         assert_eq!(why_not(&error, 640.4), words);
     }
