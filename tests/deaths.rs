@@ -39,6 +39,13 @@ fn killed(part: Part) -> [Record; 2] {
     records.records.try_into().expect("both trials have a record")
 }
 
+/// The trial failed, and its reason says whose death it was.
+fn failed(record: &Record, words: &str) {
+    assert_eq!(record.outcome, Outcome::Failed, "{:?}", record.reason);
+    let reason = record.reason.as_deref().expect("a reason");
+    assert!(reason.contains(words), "{reason}");
+}
+
 /// The run has gone on, and its next trial was not disturbed.
 fn undisturbed(record: &Record) {
     assert_eq!(record.outcome, Outcome::NotConverged, "{:?}", record.reason);
@@ -48,29 +55,23 @@ fn undisturbed(record: &Record) {
 #[test]
 fn a_source_that_dies_is_a_failed_trial() {
     let [first, second] = killed(Part::Source);
-    assert_eq!(first.outcome, Outcome::Failed, "{:?}", first.reason);
-    let reason = first.reason.expect("a reason");
-    assert!(reason.contains("the source's QEMU was ended by signal 9"), "{reason}");
+    failed(&first, "the source's QEMU was ended by signal 9");
     undisturbed(&second);
 }
 
 #[test]
 fn a_target_that_dies_is_a_failed_trial_and_the_guest_lives_on() {
     let [first, second] = killed(Part::Target);
-    assert_eq!(first.outcome, Outcome::Failed, "{:?}", first.reason);
+    failed(&first, "the target's QEMU was ended by signal 9");
     // The guest has gone on where it was, and is whole.
     verified(&first);
-    let reason = first.reason.expect("a reason");
-    assert!(reason.contains("the target's QEMU was ended by signal 9"), "{reason}");
     undisturbed(&second);
 }
 
 #[test]
 fn an_observer_that_dies_is_a_failed_trial_and_no_dead_guest() {
     let [first, second] = killed(Part::Observer);
-    assert_eq!(first.outcome, Outcome::Failed, "{:?}", first.reason);
-    let reason = first.reason.expect("a reason");
-    assert!(reason.contains("the observer on the witness is gone"), "{reason}");
+    failed(&first, "the observer on the witness is gone");
     undisturbed(&second);
 }
 

@@ -30,14 +30,18 @@ pub fn repository() -> &'static Utf8Path {
     xtask.parent().unwrap_or(xtask)
 }
 
+/// The folder that [`VARIABLE`] names; `None` when both are built here.
+pub fn elsewhere() -> Option<Utf8PathBuf> {
+    std::env::var(VARIABLE).ok().filter(|folder| !folder.is_empty()).map(Utf8PathBuf::from)
+}
+
 /// Builds both, or takes those that [`VARIABLE`] names.
 ///
 /// # Errors
 /// When cargo fails (its words have been shown then), or the folder named lacks one of them.
 pub fn build() -> Result<Built> {
-    match std::env::var(VARIABLE) {
-        Ok(folder) if !folder.is_empty() => return built_elsewhere(Utf8Path::new(&folder)),
-        _ => {}
+    if let Some(folder) = elsewhere() {
+        return built_elsewhere(&folder);
     }
     let root = repository();
     cargo()

@@ -1,6 +1,6 @@
 //! What trials are made with on this machine: QEMU, accelerator, guest and observer.
 
-use crate::build;
+use crate::{build, show};
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use harness::trial::Equipment;
@@ -33,6 +33,10 @@ pub struct Equipped {
 /// # Errors
 /// When something cannot be built, there is no QEMU, or the guest does not run.
 pub fn equip(spec: &LabSpec) -> Result<Equipped> {
+    match build::elsewhere() {
+        None => show::tell("building the guest and the observer"),
+        Some(folder) => show::tell(&format!("guest and observer from {folder}")),
+    }
     let built = build::build()?;
     let wanted = spec.qemu.as_ref();
     let explicit = wanted.and_then(|qemu| qemu.binary.as_deref());

@@ -100,7 +100,6 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
         raw.cycles = labs::measure(spec, n).map_err(|error| Failure::new(Exit::Lab, error))?;
     }
     if let Some(n) = needed(|source| matches!(source, Source::Trials(_))) {
-        show::tell("building the guest and the observer");
         let equipped = equipment::equip(spec)?;
         qemu = Some(told(&equipped));
         show::tell(&format!("running {n} trials of one cell"));

@@ -45,10 +45,8 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
     }
     setup::ensure(setup::Job::Experiment, args.install, colors)?;
     let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
-    let note = show::tell;
-    note("building the guest and the observer");
     let equipped = equipment::equip(&task.spec)?;
-    note(&format!(
+    show::tell(&format!(
         "QEMU {} with {} ({})",
         equipped.qemu.version,
         equipped.equipment.accelerator.name().to_uppercase(),
