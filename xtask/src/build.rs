@@ -7,6 +7,7 @@
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use lab::process::Command;
+use serde::Deserialize;
 
 /// The target that the observer is linked for: a static program runs on any node, whatever
 /// distribution it has.
@@ -14,6 +15,9 @@ const OBSERVER_TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Environment variable that names a folder with a `guest` and an `observer` built elsewhere.
 const VARIABLE: &str = "PRECOPY_BUILT";
+
+/// The guest's manifest, from the repository's root.
+const GUEST_MANIFEST: &str = "guest/Cargo.toml";
 
 /// What was built.
 #[derive(Clone, Debug)]
@@ -45,8 +49,9 @@ pub fn build() -> Result<Built> {
     }
     let root = repository();
     cargo()
-        .args(["build", "--release", "--quiet", "--manifest-path", "guest/Cargo.toml"])
+        .args(["build", "--release", "--quiet", "--manifest-path", GUEST_MANIFEST])
         .args(["--target-dir", "target/guest"])
+        .env("CARGO_ENCODED_RUSTFLAGS", paths_without_machine()?)
         .run_streaming()
         .context("failed to build the guest")?;
     // A target folder of its own: other flags would build everything else anew each time.
@@ -60,6 +65,39 @@ pub fn build() -> Result<Built> {
         guest: root.join("target/guest/release/guest"),
         observer: root.join("target/static").join(OBSERVER_TARGET).join("release/observer"),
     })
+}
+
+/// A package as `cargo metadata` tells of it.
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    manifest_path: Utf8PathBuf,
+}
+
+/// What `cargo metadata` answers, as far as it is needed here.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+/// Flags that keep the paths of this machine out of the guest, in cargo's encoding.
+///
+/// Panic messages name source files, and the guest's hash is part of a run's context: without
+/// this, runs of two users, or of two clones, could not be compared.
+fn paths_without_machine() -> Result<String> {
+    let output = cargo()
+        .args(["metadata", "--format-version", "1", "--manifest-path", GUEST_MANIFEST])
+        .run()
+        .context("failed to list the guest's packages")?;
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)
+        .context("failed to read the list of the guest's packages")?;
+    let flags = metadata.packages.iter().filter_map(|package| {
+        let folder = package.manifest_path.parent()?;
+        let Package { name, version, .. } = package;
+        Some(format!("--remap-path-prefix={folder}={name}-{version}"))
+    });
+    Ok(flags.collect::<Vec<_>>().join("\u{1f}"))
 }
 
 fn built_elsewhere(folder: &Utf8Path) -> Result<Built> {
