@@ -1,5 +1,9 @@
 //! The command line.
 
+mod judging;
+
+pub use judging::{AcceptArgs, BaselineArgs, CompareArgs, FailOn};
+
 use crate::{color::ColorChoice, exit, files};
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -71,9 +75,15 @@ pub enum Command {
     /// Print the report of a run
     #[command(after_help = "Examples:\n  cargo xtask report\n  cargo xtask report runs/RUN --json")]
     Report(ReportArgs),
-    /// List the runs
-    #[command(after_help = "Examples:\n  cargo xtask runs\n  cargo xtask runs --json | jq .")]
+    /// List the runs, or one metric over them
+    #[command(after_help = RUNS_EXAMPLES)]
     Runs(RunsArgs),
+    /// Hold two runs, or two levels of a factor, against each other
+    #[command(after_help = judging::COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
+    /// Make a run the baseline of its experiment and context
+    #[command(after_help = judging::ACCEPT_EXAMPLES)]
+    Accept(AcceptArgs),
     /// Measure this project's own figures against their bars
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),
@@ -109,6 +119,15 @@ Examples:
 
 A bar that is missed does not change the exit code: figures depend on the machine, and on what
 else it does.";
+
+const RUNS_EXAMPLES: &str = "\
+Examples:
+  cargo xtask runs
+  cargo xtask runs --json | jq .
+  cargo xtask runs --metric total_time       how it changed from run to run, a table for each
+                                             experiment and context
+
+A shift is that of the first run in the table, over all cells.";
 
 const EXPERIMENT_EXAMPLES: &str = "\
 Examples:
@@ -202,6 +221,12 @@ pub struct ExperimentArgs {
     /// Leave the lab up afterwards
     #[arg(long)]
     pub keep_lab: bool,
+    /// Where baselines lie.
+    #[command(flatten)]
+    pub baselines: BaselineArgs,
+    /// Which verdicts against the baseline end with 3
+    #[arg(long, value_enum, value_name = "VERDICT", default_value_t)]
+    pub fail_on: FailOn,
 }
 
 /// Arguments of `report`.
@@ -218,6 +243,15 @@ pub struct ReportArgs {
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
 pub struct RunsArgs {
+    /// Show this metric over the runs, those that can be compared together
+    #[arg(long, value_name = "NAME")]
+    pub metric: Option<String>,
+    /// Only the runs of this experiment
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
+    /// The folder of the runs [default: runs]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<Utf8PathBuf>,
     /// Print JSON on stdout
     #[arg(long)]
     pub json: bool,
@@ -298,59 +332,4 @@ fn color_in(args: &[OsString]) -> ColorChoice {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split_whitespace())
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_command_shows_examples() {
-        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
-            let help = command.clone().render_long_help().to_string();
-            let example = format!("cargo xtask {}", command.get_name());
-            assert!(help.contains("Examples:") && help.contains(&example), "{help}");
-        }
-    }
-
-    #[test]
-    fn a_node_command_comes_after_two_dashes() {
-        let cli = parsed("x lab-exec node1 --lab l.yaml -- ip -j link --color").expect("valid");
-        let Command::LabExec(args) = cli.command else { panic!("{cli:?}") };
-        assert_eq!((args.node.as_str(), args.lab.lab.as_str()), ("node1", "l.yaml"));
-        assert_eq!(args.command, ["ip", "-j", "link", "--color"]);
-        assert!(parsed("x lab-exec node1 ip").is_err());
-        assert!(parsed("x lab-exec node1").is_err());
-    }
-
-    #[test]
-    fn a_resumed_run_brings_its_own_experiment() {
-        assert!(parsed("x experiment --resume runs/1").is_ok());
-        assert!(parsed("x experiment a.yaml --resume runs/1").is_err());
-        assert!(parsed("x experiment --resume runs/1 --lab l.yaml").is_err());
-    }
-
-    #[test]
-    fn shards() {
-        assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
-        for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/2"] {
-            assert!(text.parse::<Shard>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_wish_for_colour_is_known_before_clap_is_asked() {
-        let color =
-            |line: &str| color_in(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
-        assert_eq!(color("x --color never nonsense"), ColorChoice::Never);
-        assert_eq!(color("x nonsense --color=always"), ColorChoice::Always);
-        assert_eq!(color("x lab-exec n -- ls --color=always"), ColorChoice::Auto);
-        assert_eq!(color("x --color"), ColorChoice::Auto);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ mod commands;
 mod equipment;
 mod exit;
 mod files;
+mod judging;
 mod labs;
 mod provenance;
 mod setup;
@@ -19,12 +20,16 @@ use lab::provider::netns;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The processes that hold a lab of namespaces are this program too.
+    // The processes that hold a lab of namespaces, and the one that writes snapshots, are this
+    // program too.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((role, rest)) if role == netns::HOLD_ARGUMENT => return held(netns::hold(rest)),
         Some((role, rest)) if role == netns::SUPERVISE_ARGUMENT => {
             return held(netns::supervise(rest));
+        }
+        Some((role, _)) if role == judging::snapshot::ARGUMENT => {
+            return held(judging::snapshot::child());
         }
         _ => {}
     }

@@ -40,7 +40,13 @@ fn with<T>(folder: &RunFolder, show: impl FnOnce(Run<'_>) -> T) -> Result<T> {
 /// # Errors
 /// When the run cannot be read.
 pub fn table(folder: &RunFolder, colors: ColorChoice) -> Result<String> {
-    let style = if std::io::stdout().is_terminal() {
+    let style = style(colors);
+    with(folder, |run| report::table(run, style))
+}
+
+/// How text on stdout may look.
+pub fn style(colors: ColorChoice) -> Style {
+    if std::io::stdout().is_terminal() {
         Style {
             width: terminal_width(),
             unicode: speaks_unicode(),
@@ -48,8 +54,7 @@ pub fn table(folder: &RunFolder, colors: ColorChoice) -> Result<String> {
         }
     } else {
         Style { colour: Paint::stdout(colors).is_on(), ..Style::PLAIN }
-    };
-    with(folder, |run| report::table(run, style))
+    }
 }
 
 /// The JSON for stdout.

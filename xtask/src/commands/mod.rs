@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
+mod accept;
 mod bench;
+mod compare;
 pub mod experiment;
 mod lab_down;
 mod lab_exec;
@@ -29,6 +31,8 @@ pub fn run(cli: Cli) -> exit::Result {
         Command::Experiment(args) => experiment::run(&args, cli.color),
         Command::Report(args) => report::run(&args, cli.color),
         Command::Runs(args) => runs::run(&args, cli.color),
+        Command::Compare(args) => compare::run(&args, cli.color),
+        Command::Accept(args) => accept::run(&args),
         Command::Bench(args) => bench::run(&args, cli.color),
         Command::Ci(args) => ci::command(&args, cli.color),
     }
