@@ -2,9 +2,10 @@
 //! other. METHODOLOGY.md, section "Judging", has the rules and their reasons.
 //!
 //! Pure: no clock, no file. [`Sample`] is a run as far as it is judged, [`Rules`] what matters,
-//! [`judge`] and [`paired`] make a [`Judgement`]; [`Baseline`] is a sample's text.
+//! [`judge`] and [`paired`] make a [`Judgement`]; [`baseline`] has a sample's text.
 
-mod baseline;
+mod assemble;
+pub mod baseline;
 mod cells;
 mod comparator;
 mod context;
@@ -18,8 +19,8 @@ pub mod resample;
 mod rules;
 mod sample;
 mod show;
+mod trials;
 
-pub use baseline::{Baseline, BaselineError};
 pub use comparator::BaselineComparator;
 pub use context::{Context, Difference, Subject};
 pub use judgement::{

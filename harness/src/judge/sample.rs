@@ -18,8 +18,6 @@ pub struct Sample {
     pub context: Context,
     /// What may differ.
     pub subject: Subject,
-    /// Names of the metrics whose values it holds, where trials have them.
-    pub metrics: BTreeSet<String>,
     /// By the cell's identity.
     pub cells: BTreeMap<String, CellSample>,
 }
@@ -103,6 +101,7 @@ impl Sample {
 #[derive(Clone, Debug)]
 pub struct SampleBuilder {
     sample: Sample,
+    metrics: Vec<&'static str>,
     settings: BTreeSet<Settings>,
     policies: BTreeSet<String>,
 }
@@ -115,25 +114,30 @@ impl SampleBuilder {
             experiment: manifest.name.clone(),
             context: Context::of(manifest),
             subject: Subject::of(manifest),
-            metrics: rules.judged().map(|rule| rule.name.to_owned()).collect(),
             cells: BTreeMap::new(),
         };
-        Self { sample, settings: BTreeSet::new(), policies: BTreeSet::new() }
+        let metrics = rules.judged().map(|rule| rule.name).collect();
+        Self { sample, metrics, settings: BTreeSet::new(), policies: BTreeSet::new() }
     }
 
     /// Takes a record. Its order among the others does not matter.
     pub fn add(&mut self, record: &Record) {
+        self.add_to(&record.cell, record);
+    }
+
+    /// Takes a record as one of this cell.
+    pub(super) fn add_to(&mut self, id: &str, record: &Record) {
         if !self.settings.contains(&record.settings) {
             self.settings.insert(record.settings.clone());
         }
         if !self.policies.contains(&record.policy) {
             self.policies.insert(record.policy.clone());
         }
-        let Sample { metrics, cells, .. } = &mut self.sample;
-        if !cells.contains_key(&record.cell) {
-            cells.insert(record.cell.clone(), CellSample::default());
+        let cells = &mut self.sample.cells;
+        if !cells.contains_key(id) {
+            cells.insert(id.to_owned(), CellSample::default());
         }
-        let Some(cell) = cells.get_mut(&record.cell) else { return };
+        let Some(cell) = cells.get_mut(id) else { return };
         *cell.outcomes.entry(record.outcome).or_insert(0) += 1;
         match record.outcome {
             Outcome::Completed => {}
@@ -144,18 +148,18 @@ impl SampleBuilder {
             }
             _ => return,
         }
-        for name in metrics.iter() {
-            let Some(Metric::Measured(measured)) = record.metrics.get(name) else { continue };
+        for name in &self.metrics {
+            let Some(Metric::Measured(measured)) = record.metrics.get(*name) else { continue };
             if !measured.value.is_finite() {
                 continue;
             }
-            if !cell.metrics.contains_key(name) {
+            if !cell.metrics.contains_key(*name) {
                 let unit = metric::definition(name).map(|definition| definition.unit.to_owned());
                 let unit = unit.unwrap_or_else(|| measured.unit.clone());
                 let empty = Values { unit, resolution: 0.0, values: Vec::new() };
-                cell.metrics.insert(name.clone(), empty);
+                cell.metrics.insert((*name).to_owned(), empty);
             }
-            if let Some(values) = cell.metrics.get_mut(name) {
+            if let Some(values) = cell.metrics.get_mut(*name) {
                 values.values.push(measured.value);
                 values.resolution = values.resolution.max(measured.resolution);
             }
@@ -165,7 +169,7 @@ impl SampleBuilder {
     /// The sample.
     #[must_use]
     pub fn finish(self) -> Sample {
-        let Self { mut sample, settings, policies } = self;
+        let Self { mut sample, settings, policies, .. } = self;
         for cell in sample.cells.values_mut() {
             cell.lost.sort_by_key(|lost| lost.trial);
             for values in cell.metrics.values_mut() {
