@@ -14,5 +14,6 @@ pub mod run;
 pub mod run_folder;
 pub mod series;
 pub mod settings;
+pub mod statistics;
 pub mod summary;
 pub mod trial;
