@@ -3,7 +3,9 @@
 
 use super::{OpenInterval, Rule, Sides, Values};
 use crate::metric::{Scale, Worse};
-use crate::statistics::{RankTest, Shift, Stratum, rank_sum, shift, signed_rank};
+use crate::statistics::rank_sum::{self, Stratum};
+use crate::statistics::shift::{self, Shift};
+use crate::statistics::{RankTest, signed_rank};
 
 /// A metric over the cells that have values of it on both sides.
 #[derive(Clone, Debug)]

@@ -65,5 +65,3 @@ pub fn judge(
     gate::judge(baseline, candidate, rules)
 }
 
-#[cfg(test)]
-mod tests;

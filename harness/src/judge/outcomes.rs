@@ -3,7 +3,8 @@
 
 use super::{ALPHA, CellSample, Counted, Lost, OutcomeFinding, Proportion, Sides, Verdict};
 use crate::record::Outcome;
-use crate::statistics::{adjust, proportion};
+use crate::statistics::adjust;
+use crate::statistics::proportion::{self, Count};
 
 /// A cell on both sides.
 pub(super) type Pair<'a> = (&'a str, Sides<&'a CellSample>);
@@ -122,7 +123,11 @@ fn question(
     counts: Sides<(u32, u32)>,
     more_is_worse: bool,
 ) -> Question<'_> {
-    let test = proportion::fisher(counts.baseline, counts.candidate);
+    let count = |(successes, trials): (u32, u32)| Count {
+        successes: u64::from(successes),
+        trials: u64::from(trials),
+    };
+    let test = proportion::fisher(count(counts.baseline), count(counts.candidate));
     let (less, greater) = test.map_or((1.0, 1.0), |test| (test.less, test.greater));
     let (worse, better) = if more_is_worse { (greater, less) } else { (less, greater) };
     Question { cell, counted, counts, worse, better }
@@ -174,7 +179,7 @@ fn finding(
 
 /// With Wilson's interval at 95 %.
 fn proportion_of(count: u32, of: u32) -> Proportion {
-    let interval = proportion::wilson(count, of, 0.95);
+    let interval = proportion::wilson(u64::from(count), u64::from(of), 0.95);
     let (low, high) = interval.map_or((0.0, 1.0), |interval| (interval.low, interval.high));
     Proportion { count, of, low, high }
 }

@@ -62,6 +62,27 @@ impl CellSample {
         self.outcomes.get(&outcome).copied().unwrap_or(0)
     }
 
+    /// Adds a value of a trial that completed; `unit` is for a metric that has no definition.
+    pub(super) fn add(&mut self, name: &str, value: f64, resolution: f64, unit: &str) {
+        if !self.metrics.contains_key(name) {
+            let unit = metric::definition(name).map_or(unit, |definition| definition.unit);
+            let empty = Values { unit: unit.to_owned(), resolution: 0.0, values: Vec::new() };
+            self.metrics.insert(name.to_owned(), empty);
+        }
+        if let Some(values) = self.metrics.get_mut(name) {
+            values.values.push(value);
+            values.resolution = values.resolution.max(resolution);
+        }
+    }
+
+    /// Puts in order what was added.
+    pub(super) fn settle(&mut self) {
+        self.lost.sort_by_key(|lost| lost.trial);
+        for values in self.metrics.values_mut() {
+            values.settle();
+        }
+    }
+
     /// Trials that say something about the migration: all but the invalid and the cancelled.
     #[must_use]
     pub fn valid(&self) -> u32 {
@@ -153,16 +174,7 @@ impl SampleBuilder {
             if !measured.value.is_finite() {
                 continue;
             }
-            if !cell.metrics.contains_key(*name) {
-                let unit = metric::definition(name).map(|definition| definition.unit.to_owned());
-                let unit = unit.unwrap_or_else(|| measured.unit.clone());
-                let empty = Values { unit, resolution: 0.0, values: Vec::new() };
-                cell.metrics.insert((*name).to_owned(), empty);
-            }
-            if let Some(values) = cell.metrics.get_mut(*name) {
-                values.values.push(measured.value);
-                values.resolution = values.resolution.max(measured.resolution);
-            }
+            cell.add(name, measured.value, measured.resolution, &measured.unit);
         }
     }
 
@@ -171,10 +183,7 @@ impl SampleBuilder {
     pub fn finish(self) -> Sample {
         let Self { mut sample, settings, policies, .. } = self;
         for cell in sample.cells.values_mut() {
-            cell.lost.sort_by_key(|lost| lost.trial);
-            for values in cell.metrics.values_mut() {
-                values.settle();
-            }
+            cell.settle();
         }
         let cells = sample.cells.keys().map(String::as_str);
         sample.subject.settings.extend(summary::constants(settings.iter(), cells));

@@ -35,23 +35,27 @@ struct Line {
     values: Vec<f64>,
 }
 
-/// Reads the types, after the schema: what another version wrote is not found wanting key by key.
+/// Reads the types. What another version wrote is not found wanting key by key.
 pub(super) fn read(file_name: &str, text: &str) -> Result<Parsed<File>, Report> {
     #[derive(Deserialize)]
     struct Schema {
         schema: u32,
     }
-    if let Ok(parsed) = yaml::parse::<Schema>(file_name, text)
-        && parsed.value.schema != SCHEMA
+    let parsed = yaml::parse::<File>(file_name, text);
+    if parsed.as_ref().is_ok_and(|parsed| parsed.value.schema == SCHEMA) {
+        return parsed;
+    }
+    if let Ok(schema) = yaml::parse::<Schema>(file_name, text)
+        && schema.value.schema != SCHEMA
     {
-        let found = parsed.value.schema;
-        let problem = parsed
+        let found = schema.value.schema;
+        let problem = schema
             .problem(&["schema"], format!("this baseline has schema {found}"))
             .expected(format!("schema {SCHEMA}, which this program writes"))
             .hint("accept a run of this version in its place");
-        parsed.checked(vec![problem])?;
+        schema.checked(vec![problem])?;
     }
-    yaml::parse(file_name, text)
+    parsed
 }
 
 pub(super) fn problems(parsed: &Parsed<File>) -> Vec<Problem> {
