@@ -266,6 +266,7 @@ pub fn manifest() -> Manifest {
         },
         git: Some(Git { commit: "48f4d1d0".repeat(5), dirty: true }),
         harness_version: "0.1.0".to_owned(),
+        metric_definitions: metric::DEFINITIONS,
         link_checks: vec![LinkCheck {
             from: "node1".to_owned(),
             to: "node2".to_owned(),

@@ -5,6 +5,7 @@
 pub mod experiment;
 #[cfg(test)]
 mod fixture;
+pub mod judge;
 pub mod link_check;
 pub mod metric;
 pub mod plan;

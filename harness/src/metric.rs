@@ -1,6 +1,14 @@
 //! The metrics: names, units and definitions. Sources of the definitions: QEMU's QAPI
 //! documentation of `query-migrate`, and DESIGN §6.
 
+mod judged;
+
+pub use judged::{JUDGED, Judged, NOT_JUDGED, Scale, Worse, judged, why_not_judged};
+
+/// Version of the definitions below. It rises when a metric's values come to mean something else,
+/// because runs before and after that cannot be compared.
+pub const DEFINITIONS: u32 = 1;
+
 /// A metric's name, unit and meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Definition {

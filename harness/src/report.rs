@@ -13,6 +13,9 @@ pub use json::json;
 pub use markdown::markdown;
 pub use table::table;
 
+pub(crate) use markdown::{escape, markdown_table};
+pub(crate) use text::{list, spell, wrap};
+
 use crate::run_folder::Manifest;
 use crate::summary::Summary;
 use camino::Utf8Path;

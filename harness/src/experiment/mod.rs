@@ -5,6 +5,7 @@ mod factors;
 
 pub use factors::{Factors, Filled, GUEST_OWN, Levels, LinkRate, NAMES, Selection, fillable};
 
+use crate::judge::Rules;
 use crate::settings::{
     Settings,
     level::{Level, LevelError},
@@ -41,6 +42,10 @@ pub struct Experiment {
     /// Time between two heartbeats of a guest, 1 ms to 100 ms. Default: 1 ms.
     #[serde(default = "default_heartbeat_interval")]
     pub heartbeat_interval: Millis,
+    /// How its runs are judged: metrics with their margins, such as `{ total_time: 3 % }`; `off`
+    /// takes one out. Default: `total_time` and `stream_bytes` 5 %, `vcpu_pause` 25 %.
+    #[serde(default, skip_serializing_if = "Rules::is_default")]
+    pub judge: Rules,
     /// What is varied, and what is held. A factor that is left out has its default.
     #[serde(default)]
     pub factors: Factors,

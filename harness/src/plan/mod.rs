@@ -3,7 +3,7 @@
 //! A plan follows from the experiment and the number of nodes alone, and must stay what it is:
 //! a run that is taken up again next year is planned anew and has to come out the same.
 
-mod draw;
+pub(crate) mod draw;
 mod estimate;
 mod roles;
 mod select;

@@ -9,7 +9,7 @@ use super::{Run, note, table};
 use crate::metric;
 use crate::summary::Quantity;
 use std::fmt::Write;
-use syntax::{escape, markdown_table};
+pub(crate) use syntax::{escape, markdown_table};
 
 /// The report of a run as Markdown, ending in a newline.
 #[must_use]

@@ -4,7 +4,7 @@ use super::Style;
 
 /// Folds a paragraph to `width`; lines after the first begin with `indent` spaces. A number stays
 /// with its unit. A word longer than a line keeps a line of its own.
-pub(super) fn wrap(paragraph: &str, width: usize, indent: usize) -> String {
+pub(crate) fn wrap(paragraph: &str, width: usize, indent: usize) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in paragraph.split_whitespace() {
         match words.last_mut() {
@@ -42,15 +42,16 @@ fn is_unit(word: &str) -> bool {
 }
 
 /// The text in the characters that the style allows: what ASCII lacks is spelt out.
-pub(super) fn spell(text: &str, style: Style) -> String {
+pub(crate) fn spell(text: &str, style: Style) -> String {
     if style.unicode {
         return text.to_owned();
     }
     text.replace('≥', ">=").replace(['–', '—'], "-").replace('…', "...").replace('×', "x")
+        .replace('−', "-").replace('≤', "<=").replace('→', "->")
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub(super) fn list(items: &[&str]) -> String {
+pub(crate) fn list(items: &[&str]) -> String {
     match items {
         [] => String::new(),
         [one] => (*one).to_owned(),

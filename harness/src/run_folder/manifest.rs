@@ -50,6 +50,10 @@ pub struct Manifest {
     pub git: Option<Git>,
     /// Version of this program.
     pub harness_version: String,
+    /// Version of the metrics' definitions, [`crate::metric::DEFINITIONS`]; runs that do not say
+    /// have the first.
+    #[serde(default = "first_definitions")]
+    pub metric_definitions: u32,
     /// What the check of every link measured before the run.
     pub link_checks: Vec<LinkCheck>,
     /// Which cells of the experiment were run, when not all (`--filter`).
@@ -58,6 +62,10 @@ pub struct Manifest {
     pub shard: Option<String>,
     /// What a reader of this run must know.
     pub warnings: Vec<String>,
+}
+
+const fn first_definitions() -> u32 {
+    1
 }
 
 /// The machine that a run was made on.

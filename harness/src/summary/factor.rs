@@ -5,7 +5,7 @@ use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a setting that was left to the lab or to the hypervisor is shown as.
 const DEFAULT: &str = "default";
@@ -145,6 +145,35 @@ pub(super) fn factors_of(records: &[Record]) -> (Vec<String>, Vec<Factor>) {
         .map(|at| first[at].clone())
         .collect();
     (names, constants)
+}
+
+/// The factors that a cell's identity names; none for `all`.
+pub fn factors_of_cell(id: &str) -> Vec<Factor> {
+    let pairs = id.split(", ").filter_map(|part| part.split_once('='));
+    pairs.map(|(name, value)| Factor { name: name.to_owned(), value: value.to_owned() }).collect()
+}
+
+/// Orders identities of cells as a person would list them.
+#[must_use]
+pub fn order_of_cells(a: &str, b: &str) -> Ordering {
+    order(&factors_of_cell(a), &factors_of_cell(b)).then_with(|| a.cmp(b))
+}
+
+/// The settings that are the same everywhere and that no cell's identity names, as text.
+#[must_use]
+pub fn constants<'a>(
+    of: impl IntoIterator<Item = &'a Settings>,
+    cells: impl IntoIterator<Item = &'a str>,
+) -> BTreeMap<String, String> {
+    let named: BTreeSet<String> =
+        cells.into_iter().flat_map(factors_of_cell).map(|factor| factor.name).collect();
+    let mut of = of.into_iter().map(settings);
+    let mut same = of.next().unwrap_or_default();
+    for other in of {
+        same.retain(|factor| other.contains(factor));
+    }
+    let unnamed = same.into_iter().filter(|factor| !named.contains(&factor.name));
+    unnamed.map(|factor| (factor.name, factor.value)).collect()
 }
 
 /// Orders cells as a person would list them: by each factor in turn, numbers by magnitude.

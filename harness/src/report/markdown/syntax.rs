@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// The text so that Markdown shows it as it is, in a table too.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
     let mut characters = text.chars().peekable();
@@ -25,7 +25,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A table: `right` says which columns hold numbers. Cells are Markdown already.
-pub(super) fn markdown_table(heads: &[String], right: &[bool], rows: &[Vec<String>]) -> String {
+pub(crate) fn markdown_table(heads: &[String], right: &[bool], rows: &[Vec<String>]) -> String {
     let mut out = format!("| {} |\n|", heads.join(" | "));
     for &right in right {
         out.push_str(if right { " ---: |" } else { " --- |" });

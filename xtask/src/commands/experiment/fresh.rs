@@ -100,6 +100,7 @@ pub fn folder(
         },
         git: provenance::git(),
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
+        metric_definitions: harness::metric::DEFINITIONS,
         link_checks,
         filter: args.filter.clone(),
         shard: args.shard.map(|shard| format!("{}/{}", shard.index, shard.count)),
