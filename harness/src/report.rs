@@ -16,6 +16,7 @@ pub use table::table;
 pub(crate) use markdown::{escape, markdown_table};
 pub(crate) use text::{list, spell, wrap};
 
+use crate::judge::Judgement;
 use crate::run_folder::Manifest;
 use crate::summary::Summary;
 use camino::Utf8Path;
@@ -31,6 +32,8 @@ pub struct Run<'a> {
     pub folder: &'a Utf8Path,
     /// What the user must know besides: of the records, of the QEMU in use, …
     pub warnings: &'a [String],
+    /// What it was found to be against its baseline, where there is one.
+    pub judgement: Option<&'a Judgement>,
 }
 
 /// How the terminal's table may look.

@@ -235,6 +235,9 @@ pub struct ReportArgs {
     /// The run's folder [default: the newest]
     #[arg(value_name = "RUN")]
     pub run: Option<Utf8PathBuf>,
+    /// Where baselines lie.
+    #[command(flatten)]
+    pub baselines: BaselineArgs,
     /// Print JSON on stdout
     #[arg(long)]
     pub json: bool,

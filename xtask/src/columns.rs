@@ -12,16 +12,23 @@ pub enum Align {
 /// Lines of `rows`, each text as wide as the widest of its column, two blanks between columns and
 /// none at the end.
 pub fn aligned<const N: usize>(align: [Align; N], rows: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
-    let line = |row: &[String; N]| {
-        let padded = row.iter().zip(align).zip(widths).map(|((text, align), width)| match align {
+    aligned_columns(&align, rows)
+}
+
+/// The same for a number of columns that is known only when the program runs.
+pub fn aligned_columns(align: &[Align], rows: &[impl AsRef<[String]>]) -> Vec<String> {
+    let length = |row: &[String], column: usize| row.get(column).map(|text| text.chars().count());
+    let width =
+        |column: usize| rows.iter().filter_map(|row| length(row.as_ref(), column)).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..align.len()).map(width).collect();
+    let line = |row: &[String]| {
+        let padded = row.iter().zip(align).zip(&widths).map(|((text, align), &width)| match align {
             Align::Left => format!("{text:<width$}"),
             Align::Right => format!("{text:>width$}"),
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    rows.iter().map(line).collect()
+    rows.iter().map(|row| line(row.as_ref())).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::color::{ColorChoice, Paint};
 use anyhow::Result;
 use harness::{
+    judge::Judgement,
     report::{self, Run, Style},
     run_folder::{Manifest, RunFolder},
     summary::Summary,
@@ -25,13 +26,18 @@ fn read(folder: &RunFolder) -> Result<Read> {
     Ok(Read { summary: Summary::of(&records.records), manifest, warnings })
 }
 
-fn with<T>(folder: &RunFolder, show: impl FnOnce(Run<'_>) -> T) -> Result<T> {
+fn with<T>(
+    folder: &RunFolder,
+    judgement: Option<&Judgement>,
+    show: impl FnOnce(Run<'_>) -> T,
+) -> Result<T> {
     let Read { manifest, summary, warnings } = read(folder)?;
     Ok(show(Run {
         manifest: &manifest,
         summary: &summary,
         folder: folder.path(),
         warnings: &warnings,
+        judgement,
     }))
 }
 
@@ -41,7 +47,7 @@ fn with<T>(folder: &RunFolder, show: impl FnOnce(Run<'_>) -> T) -> Result<T> {
 /// When the run cannot be read.
 pub fn table(folder: &RunFolder, colors: ColorChoice) -> Result<String> {
     let style = style(colors);
-    with(folder, |run| report::table(run, style))
+    with(folder, None, |run| report::table(run, style))
 }
 
 /// How text on stdout may look.
@@ -61,16 +67,16 @@ pub fn style(colors: ColorChoice) -> Style {
 ///
 /// # Errors
 /// When the run cannot be read.
-pub fn json(folder: &RunFolder) -> Result<String> {
-    Ok(with(folder, report::json)??)
+pub fn json(folder: &RunFolder, judgement: Option<&Judgement>) -> Result<String> {
+    Ok(with(folder, judgement, report::json)??)
 }
 
 /// Writes `summary.json` and `report.md` into the folder.
 ///
 /// # Errors
 /// When the run cannot be read, or its folder not be written.
-pub fn write_report(folder: &RunFolder) -> Result<()> {
-    let (summary, markdown) = with(folder, |run| (run.summary.clone(), report::markdown(run)))?;
+pub fn write_report(folder: &RunFolder, judgement: Option<&Judgement>) -> Result<()> {
+    let (summary, markdown) = with(folder, judgement, |run| (run.summary.clone(), report::markdown(run)))?;
     folder.write_summary(&summary)?;
     folder.write_report(&markdown)?;
     Ok(())

@@ -1,6 +1,7 @@
 //! What `--json` prints.
 
 use super::Run;
+use crate::judge::Judgement;
 use crate::metric;
 use crate::run_folder::{Git, Guest, Host, Qemu};
 use crate::summary::Summary;
@@ -34,6 +35,8 @@ struct Report<'a> {
     not_for_kvm: Vec<&'static str>,
     warnings: &'a [String],
     summary: &'a Summary,
+    /// `null` where there is no baseline.
+    judgement: Option<&'a Judgement>,
 }
 
 /// The run as one JSON object, ending in a newline.
@@ -68,6 +71,7 @@ pub fn json(run: Run<'_>) -> Result<String, serde_json::Error> {
             .collect(),
         warnings: run.warnings,
         summary: run.summary,
+        judgement: run.judgement,
     };
     let mut text = serde_json::to_string_pretty(&report)?;
     text.push('\n');

@@ -6,10 +6,18 @@ mod syntax;
 use super::figure::FIGURES;
 use super::number::{duration, plural};
 use super::{Run, note, table};
+use crate::judge;
 use crate::metric;
 use crate::summary::Quantity;
 use std::fmt::Write;
 pub(crate) use syntax::{escape, markdown_table};
+
+/// Against the baseline; empty where there is none.
+fn verdict(run: Run<'_>) -> String {
+    run.judgement.map_or_else(String::new, |judgement| {
+        format!("## Against the baseline\n\n{}", judge::markdown(judgement))
+    })
+}
 
 /// The report of a run as Markdown, ending in a newline.
 #[must_use]
@@ -17,11 +25,13 @@ pub fn markdown(run: Run<'_>) -> String {
     let sections = [
         what_was_run(run),
         results(run),
+        verdict(run),
         cell::cells(run),
         own_time(run),
         meanings(run),
         repeat(run),
     ];
+    let sections: Vec<String> = sections.into_iter().filter(|text| !text.is_empty()).collect();
     format!("# {}\n\n{}", escape(&run.manifest.name), sections.join("\n"))
 }
 

@@ -1,4 +1,6 @@
-//! `runs`: the list of runs, the newest last.
+//! `runs`: the list of runs, the newest last; or one metric over them.
+
+mod over_time;
 
 use crate::{
     cli::RunsArgs,
@@ -29,11 +31,16 @@ struct Listed {
 /// # Errors
 /// When the folder of the runs cannot be read.
 pub fn run(args: &RunsArgs, colors: ColorChoice) -> exit::Result {
-    let base = files::shipped("runs");
+    let base = args.out.clone().unwrap_or_else(|| files::shipped("runs"));
+    let folders = RunFolder::list(&base)?;
+    if let Some(metric) = &args.metric {
+        return over_time::run(args, metric, &folders, colors);
+    }
     let mut runs = Vec::new();
     let paint = Paint::stderr(colors);
-    for folder in RunFolder::list(&base)? {
+    for folder in folders {
         match listed(&folder) {
+            Ok(run) if args.experiment.as_ref().is_some_and(|name| *name != run.experiment) => {}
             Ok(run) => runs.push(run),
             // One run that cannot be read must not hide the others.
             Err(error) => show::tell(&format!("{} {error:#}", paint.warning("warning:"))),

@@ -10,11 +10,12 @@ use crate::{
     color::{ColorChoice, Paint},
     equipment::{self, Equipped},
     exit::{self, Exit, Failure},
-    labs, setup, show,
+    judging, labs, setup, show,
 };
 use anyhow::Context;
 use harness::{
     experiment::Experiment,
+    judge,
     link_check::{self, LinkCheck},
     plan::{Plan, render_plan},
     run::{RunEnd, RunError, Runner},
@@ -123,16 +124,18 @@ async fn measure(
     let resume_hint = format!("`cargo xtask experiment --resume {folder}` runs the missing trials");
     // First, for a reader of stdout that has gone ends the program.
     drop(lab);
-    let shown = finish(args, colors, &writer);
+    let finished = matches!(end, Ok(RunEnd::Finished));
+    let shown = finish(args, colors, &writer, finished);
     match end {
         Ok(RunEnd::Finished) => shown,
+        // How it ended outweighs what it was found to be so far.
         Ok(RunEnd::Interrupted) => {
-            shown?;
+            drop(shown);
             show::tell(&format!("\ninterrupted; what was finished is kept\n\nhint: {resume_hint}"));
             Err(Failure::shown(Exit::Interrupted))
         }
         Err(RunError::LabLost(lost)) => {
-            shown?;
+            drop(shown);
             Err(Failure::new(Exit::Lab, anyhow::anyhow!("{lost}\n\nhint: {resume_hint}")))
         }
         Err(error) => Err(Failure::new(Exit::Failure, error)),
@@ -163,15 +166,32 @@ async fn check_links(
     Ok(checks)
 }
 
-/// Writes summary and report, and prints the table, or JSON.
-fn finish(args: &ExperimentArgs, colors: ColorChoice, writer: &RunWriter) -> exit::Result {
+/// Judges the run, writes summary and report, prints the table and the verdict, or JSON. Only a
+/// whole run is proposed as a baseline.
+fn finish(
+    args: &ExperimentArgs,
+    colors: ColorChoice,
+    writer: &RunWriter,
+    finished: bool,
+) -> exit::Result {
     let folder = writer.folder();
-    show::write_report(folder)?;
+    let baselines = judging::folder(args.baselines.folder.as_deref());
+    let manifest = folder.manifest()?;
+    let whole = finished && manifest.filter.is_none() && manifest.shard.is_none();
+    let judged = judging::judge_run(folder, &baselines, whole, colors);
+    // What was measured is shown even where it cannot be judged.
+    let judgement = judged.as_ref().ok().and_then(|judged| judged.judgement.as_ref());
+    show::write_report(folder, judgement)?;
     if args.json {
-        show::print(&show::json(folder)?);
+        show::print(&show::json(folder, judgement)?);
     } else {
         show::print(&show::table(folder, colors)?);
+        if let Some(judgement) = judgement {
+            show::print(&format!("\n{}", judge::text(judgement, show::style(colors))));
+        }
         show::tell(&format!("\nreport: {}", folder.report_path()));
     }
-    Ok(())
+    let judged = judged?;
+    judging::tell(&judged, folder.path());
+    judging::exit(judged.judgement.map(|judgement| judgement.verdict), args.fail_on)
 }
