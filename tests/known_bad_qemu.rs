@@ -45,8 +45,10 @@ fn a_qemu_that_loses_pages_is_found_out() {
     let file = sandbox.file("known-bad.yaml", EXPERIMENT);
     let lab = sandbox.file("bad-lab.yaml", LAB);
     let runs = sandbox.runs();
-    let args =
-        ["experiment", file.as_str(), "--lab", lab.as_str(), "--out", runs.as_str(), "--json"];
+    let baselines = sandbox.baselines();
+    let folders = ["--out", runs.as_str(), "--baselines", baselines.as_str()];
+    let args = ["experiment", file.as_str(), "--lab", lab.as_str(), "--json"];
+    let args = [&args, &folders[..]].concat();
     let state = sandbox.state();
     let (state, qemu) = (("PRECOPY_LAB_STATE", state.as_str()), "PRECOPY_QEMU");
     if named == "download" {

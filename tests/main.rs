@@ -7,6 +7,7 @@ mod corruption;
 mod deaths;
 mod experiment;
 mod interruption;
+mod judging;
 mod kills;
 mod known_bad_qemu;
 mod ordinary_user;

@@ -53,8 +53,10 @@ fn an_ordinary_user_migrates() {
          cd {}; shift; exec {BECOME_NOBODY} {program} \"$@\"",
         sandbox.path()
     );
-    let args =
-        ["experiment", file.as_str(), "--lab", lab.as_str(), "--out", runs.as_str(), "--json"];
+    let baselines = sandbox.baselines();
+    let folders = ["--out", runs.as_str(), "--baselines", baselines.as_str()];
+    let args = ["experiment", file.as_str(), "--lab", lab.as_str(), "--json"];
+    let args = [&args, &folders[..]].concat();
     let home = sandbox.path().as_str();
     let env = [
         ("PRECOPY_LAB_STATE", state.as_str()),

@@ -40,6 +40,11 @@ impl Sandbox {
         self.path().join("runs")
     }
 
+    /// Where baselines are looked for and put.
+    pub fn baselines(&self) -> Utf8PathBuf {
+        self.path().join("baselines")
+    }
+
     /// Writes a file.
     pub fn file(&self, name: &str, text: &str) -> Utf8PathBuf {
         let path = self.path().join(name);
@@ -54,13 +59,17 @@ impl Sandbox {
 
     /// Starts an experiment whose run goes into [`Self::runs`].
     pub fn experiment(&self, file: &Utf8Path) -> Running {
-        let runs = self.runs();
-        self.start(&["experiment", file.as_str(), "--json", "--out", runs.as_str()])
+        let (runs, baselines) = (self.runs(), self.baselines());
+        let folders = ["--out", runs.as_str(), "--baselines", baselines.as_str()];
+        self.start(&[&["experiment", file.as_str(), "--json"], &folders[..]].concat())
     }
 
     /// Goes on with a run.
     pub fn resume(&self, run: &RunFolder) -> Running {
-        self.start(&["experiment", "--resume", run.path().as_str(), "--json"])
+        let baselines = self.baselines();
+        let run = run.path().as_str();
+        let baselines = baselines.as_str();
+        self.start(&["experiment", "--resume", run, "--json", "--baselines", baselines])
     }
 
     /// The only run there is.
