@@ -1,6 +1,6 @@
 //! Two samples, and what their difference comes to.
 
-use super::assemble::{Comparison, assemble};
+use super::assemble::{Comparison, assemble, few};
 use super::effect::{CellEffect, Effect};
 use super::outcomes::Pair;
 use super::{Form, JudgeError, Judgement, Rule, Rules, Sample, Sides};
@@ -101,20 +101,8 @@ pub(super) fn matrix_notes(baseline: &Sample, candidate: &Sample) -> Vec<String>
             .filter(|id| !other.cells.contains_key(*id))
             .collect();
         if !only.is_empty() {
-            notes.push(format!("only the {which} has {}, not judged", listed(&only)));
+            notes.push(format!("only the {which} has {}: not judged", few(&only)));
         }
     }
     notes
-}
-
-/// How many cells are named.
-const NAMED: usize = 4;
-
-fn listed(cells: &[&str]) -> String {
-    let mut named: Vec<String> =
-        cells.iter().take(NAMED).map(|cell| format!("`{cell}`")).collect();
-    if cells.len() > NAMED {
-        named.push(format!("{} more", cells.len() - NAMED));
-    }
-    named.join(", ")
 }
