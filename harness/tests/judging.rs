@@ -82,8 +82,7 @@ fn too_few_trials_are_undecided_and_say_how_many_more() {
 #[test]
 fn in_another_context_only_what_means_the_same_anywhere_is_judged() {
     let judgement = check("elsewhere", Verdict::Equivalent);
-    let judged: Vec<&str> =
-        judgement.metrics.iter().map(|metric| metric.name.as_str()).collect();
+    let judged: Vec<&str> = judgement.metrics.iter().map(|metric| metric.name.as_str()).collect();
     assert_eq!(judged, ["amplification", "rounds"]);
     let differ: Vec<&str> = judgement.contexts.iter().map(|d| d.what.as_str()).collect();
     assert_eq!(differ, ["CPU", "CPUs", "accelerator"]);
@@ -125,7 +124,10 @@ fn the_text_of_a_real_baseline() {
     let accepted = sample("accepted");
     let text = baseline::render(&accepted);
     insta::assert_snapshot!("baseline", text);
-    assert_eq!(baseline::parse("baseline.snap", &text).map_err(|r| r.to_string()), Ok(accepted.clone()));
+    assert_eq!(
+        baseline::parse("baseline.snap", &text).map_err(|r| r.to_string()),
+        Ok(accepted.clone())
+    );
     insta::assert_snapshot!(baseline::file_name(&accepted), @"quick--netns-qemu-tcg-19a2d0bd.snap");
 }
 

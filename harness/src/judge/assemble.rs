@@ -191,9 +191,7 @@ pub(super) fn few(cells: &[&str]) -> String {
 fn missing(effect: &Effect) -> String {
     match (effect.in_baseline, effect.in_candidate) {
         (true, false) => "no trial of the candidate has it".to_owned(),
-        (false, true) => {
-            "the baseline does not hold it: accept a run that does".to_owned()
-        }
+        (false, true) => "the baseline does not hold it: accept a run that does".to_owned(),
         _ => "no cell has it on both sides".to_owned(),
     }
 }

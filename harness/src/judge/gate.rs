@@ -68,9 +68,8 @@ fn effect_of(rule: &Rule, cells: &[Pair<'_>]) -> Effect {
 }
 
 fn nothing_in_common(baseline: &Sample, candidate: &Sample) -> JudgeError {
-    let first = |sample: &Sample| {
-        sample.in_order().first().map_or("none", |(id, _)| *id).to_owned()
-    };
+    let first =
+        |sample: &Sample| sample.in_order().first().map_or("none", |(id, _)| *id).to_owned();
     JudgeError::new(
         "the two have no cell in common",
         format!(

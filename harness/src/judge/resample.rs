@@ -138,11 +138,7 @@ impl Pool {
 ///
 /// # Errors
 /// When the pool has too few blocks, or the injected metric is not one that is judged.
-pub fn simulate(
-    pool: &Pool,
-    rules: &Rules,
-    simulation: &Simulation,
-) -> Result<Tally, JudgeError> {
+pub fn simulate(pool: &Pool, rules: &Rules, simulation: &Simulation) -> Result<Tally, JudgeError> {
     let runs = pool.blocks();
     let wanted = simulation.replicates as usize;
     let enough = match simulation.draw {
@@ -179,9 +175,7 @@ pub fn simulate(
     }
     tally.detectable = detectable
         .into_iter()
-        .filter_map(|(name, shifts)| {
-            Some((name, crate::statistics::median::median(&shifts)?))
-        })
+        .filter_map(|(name, shifts)| Some((name, crate::statistics::median::median(&shifts)?)))
         .collect();
     Ok(tally)
 }
@@ -200,7 +194,7 @@ pub fn detectable_factor(
     share: f64,
 ) -> Result<Option<f64>, JudgeError> {
     let worse = metric::judged(metric).map_or(Worse::Higher, |judged| judged.worse);
-    let mut called = |ln_factor: f64| {
+    let called = |ln_factor: f64| {
         let factor = if worse == Worse::Higher { ln_factor.exp() } else { (-ln_factor).exp() };
         let inject = Some((metric.to_owned(), factor));
         let tally = simulate(pool, rules, &Simulation { inject, ..simulation.clone() })?;
@@ -271,3 +265,6 @@ fn sample(blocks: &[Block<'_>], inject: Option<&(String, f64)>) -> Sample {
         cells,
     }
 }
+
+#[cfg(test)]
+mod tests;

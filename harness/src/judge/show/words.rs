@@ -20,7 +20,9 @@ pub(super) fn headline(judgement: &Judgement) -> String {
         Verdict::Undecided if judgement.metrics.is_empty() && judgement.findings.is_empty() => {
             "nothing was measured on both sides that could be compared".to_owned()
         }
-        Verdict::Undecided if judgement.cells.iter().any(|row| row.verdict == Some(Verdict::Regressed)) => {
+        Verdict::Undecided
+            if judgement.cells.iter().any(|row| row.verdict == Some(Verdict::Regressed)) =>
+        {
             "nothing is shown to be worse over all cells together, but single cells are".to_owned()
         }
         Verdict::Undecided => {
@@ -110,8 +112,7 @@ pub(super) fn changed_cells(judgement: &Judgement) -> Vec<String> {
 pub(super) fn notes(judgement: &Judgement) -> Vec<String> {
     let mut notes = judgement.notes.clone();
     if !judgement.metrics.is_empty() {
-        let fractions =
-            judgement.metrics.iter().any(|metric| metric.scale == ShiftScale::Fraction);
+        let fractions = judgement.metrics.iter().any(|metric| metric.scale == ShiftScale::Fraction);
         let of = if fractions { "candidate over baseline" } else { "candidate less baseline" };
         let form = match judgement.form {
             Form::Runs => "trials of a cell against those of the same cell",
