@@ -64,6 +64,12 @@ const BAD: &[(&str, &str)] = &[
         "too_many_cells",
         "factors: { touch_rate: LIST, working_set: [1 MiB, 2 MiB, 3 MiB, 4 MiB, 5 MiB, 6 MiB] }\n",
     ),
+    ("judge", "judge:\n  total_time: 5\n"),
+    (
+        "judge_metrics",
+        "judge:\n  total_tiem: 5 %\n  sync_count: 5 %\n  guest_slowdown: 5 %\n  rounds: 2 points\n  colour: off\n",
+    ),
+    ("judge_nothing", "judge: { total_time: off, stream_bytes: off, vcpu_pause: off }\n"),
     ("description", "description: |\n  one\n  two\n"),
 ];
 
@@ -134,6 +140,21 @@ fn without_factors_there_is_one_cell_of_defaults() {
     let experiment = good("");
     assert_eq!(ids(&experiment), ["all"]);
     insta::assert_json_snapshot!(experiment.cells()[0]);
+}
+
+#[test]
+fn a_gate_is_what_is_said_and_the_rest_of_the_default() {
+    let gate = |rest: &str| -> Vec<String> {
+        let rules = good(rest).judge;
+        rules.gate().map(|rule| format!("{} {}", rule.name, rule.margin)).collect()
+    };
+    assert_eq!(gate(""), ["total_time 0.05", "stream_bytes 0.05", "vcpu_pause 0.25"]);
+    assert_eq!(
+        gate(
+            "judge: { total_time: 3 %, vcpu_pause: off, service_gap: 30 %, guest_slowdown: 2.5 points }\n"
+        ),
+        ["total_time 0.03", "stream_bytes 0.05", "service_gap 0.3", "guest_slowdown 2.5"]
+    );
 }
 
 #[test]

@@ -35,14 +35,18 @@ pub(super) fn assemble(comparison: Comparison<'_>) -> Judgement {
     let p = p_values(&effects);
     let compared = effects.iter().filter(|effect| !effect.cells.is_empty()).count();
     let mut metrics = Vec::new();
+    let mut nowhere = Vec::new();
     for (effect, p) in effects.iter().zip(p) {
         // What neither side has cannot have changed; in another context, or without convergence,
         // that is how it is.
         if effect.in_baseline || effect.in_candidate {
             metrics.push(judge_metric(effect, p, compared, &diagnosis));
         } else {
-            notes.push(format!("neither side has `{}`: not judged", effect.rule.name));
+            nowhere.push(effect.rule.name);
         }
+    }
+    if !nowhere.is_empty() {
+        notes.push(format!("neither side has {}: not judged", crate::report::list(&nowhere)));
     }
     notes.extend(not_judged(&cells));
     Judgement {
@@ -113,28 +117,37 @@ fn judge_metric(
         .filter(|row| row.metric == rule.name && row.verdict == Some(Verdict::Regressed))
         .map(|row| row.cell.as_str())
         .collect();
-    let verdict = match p {
+    let on_average = match p {
         None => Verdict::Undecided,
         Some(p) if p.regressed <= ALPHA => Verdict::Regressed,
-        // What holds on average must not hide a cell that is worse.
-        Some(_) if !disagreeing.is_empty() => Verdict::Undecided,
         Some(p) if p.improved <= ALPHA => Verdict::Improved,
         Some(p) if p.equivalent <= ALPHA => Verdict::Equivalent,
         Some(_) => Verdict::Undecided,
     };
-    let need = shift
-        .as_ref()
-        .map_or(Need::Unknown, |shift| trials::need(effect, shift.estimate, interval, family));
-    let because = (verdict == Verdict::Undecided).then(|| match (p, disagreeing.as_slice()) {
-        (None, _) => missing(effect),
-        (Some(_), []) => need.words(),
-        (Some(_), cells) => format!(
-            "the cells disagree, it is worse in {}: more trials would not change that",
-            cells.iter().map(|cell| format!("`{cell}`")).collect::<Vec<_>>().join(", ")
-        ),
+    // What holds on average must not hide a cell that is worse.
+    let good = matches!(on_average, Verdict::Improved | Verdict::Equivalent);
+    let hides = good && !disagreeing.is_empty();
+    let verdict = if hides { Verdict::Undecided } else { on_average };
+    let need = match &shift {
+        Some(shift) if verdict == Verdict::Undecided && !hides => {
+            trials::need(effect, shift.estimate, interval, family)
+        }
+        _ => Need::Unknown,
+    };
+    let because = (verdict == Verdict::Undecided).then(|| {
+        if p.is_none() {
+            missing(effect)
+        } else if hides {
+            format!(
+                "{on_average} over all cells, but worse in {}; more trials would not change that",
+                few(&disagreeing)
+            )
+        } else {
+            need.words()
+        }
     });
     let more_trials = match need {
-        Need::More(more) if verdict == Verdict::Undecided && disagreeing.is_empty() => Some(more),
+        Need::More(more) => Some(more),
         _ => None,
     };
     let detectable = interval
@@ -161,13 +174,24 @@ fn judge_metric(
     }
 }
 
+/// How many cells are named.
+const NAMED: usize = 3;
+
+/// The cells in words, the first few of them.
+pub(super) fn few(cells: &[&str]) -> String {
+    let mut named: Vec<String> = cells.iter().take(NAMED).map(|cell| format!("({cell})")).collect();
+    if cells.len() > NAMED {
+        named.push(format!("{} more cells", cells.len() - NAMED));
+    }
+    let named: Vec<&str> = named.iter().map(String::as_str).collect();
+    crate::report::list(&named)
+}
+
 /// Why there is nothing to compare.
 fn missing(effect: &Effect) -> String {
     match (effect.in_baseline, effect.in_candidate) {
         (true, false) => "no trial of the candidate has it".to_owned(),
-        (false, true) => {
-            "the baseline does not hold it: accept a run that does".to_owned()
-        }
+        (false, true) => "the baseline does not hold it: accept a run that does".to_owned(),
         _ => "no cell has it on both sides".to_owned(),
     }
 }

@@ -169,3 +169,6 @@ fn without_header(text: &str) -> String {
     // A header without end is a mistake; the parser says where.
     text.to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -202,7 +202,9 @@ impl CellEffect {
             Data::Pairs(pairs) => {
                 let signs: f64 = pairs
                     .iter()
-                    .map(|difference| f64::from(i8::from(*difference > 0.0) - i8::from(*difference < 0.0)))
+                    .map(|difference| {
+                        f64::from(i8::from(*difference > 0.0) - i8::from(*difference < 0.0))
+                    })
                     .sum();
                 signs / pairs.len() as f64
             }
@@ -243,7 +245,11 @@ pub(super) fn shift_of(cells: &[CellEffect], confidence: f64) -> Option<Shift> {
             Data::Pairs(differences) => pairs.extend_from_slice(differences),
         }
     }
-    if pairs.is_empty() { shift::stratified(&strata, confidence) } else { shift::paired(&pairs, confidence) }
+    if pairs.is_empty() {
+        shift::stratified(&strata, confidence)
+    } else {
+        shift::paired(&pairs, confidence)
+    }
 }
 
 impl Effect {

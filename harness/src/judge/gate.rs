@@ -1,6 +1,6 @@
 //! Two samples, and what their difference comes to.
 
-use super::assemble::{Comparison, assemble};
+use super::assemble::{Comparison, assemble, few};
 use super::effect::{CellEffect, Effect};
 use super::outcomes::Pair;
 use super::{Form, JudgeError, Judgement, Rule, Rules, Sample, Sides};
@@ -68,9 +68,8 @@ fn effect_of(rule: &Rule, cells: &[Pair<'_>]) -> Effect {
 }
 
 fn nothing_in_common(baseline: &Sample, candidate: &Sample) -> JudgeError {
-    let first = |sample: &Sample| {
-        sample.in_order().first().map_or("none", |(id, _)| *id).to_owned()
-    };
+    let first =
+        |sample: &Sample| sample.in_order().first().map_or("none", |(id, _)| *id).to_owned();
     JudgeError::new(
         "the two have no cell in common",
         format!(
@@ -101,20 +100,8 @@ pub(super) fn matrix_notes(baseline: &Sample, candidate: &Sample) -> Vec<String>
             .filter(|id| !other.cells.contains_key(*id))
             .collect();
         if !only.is_empty() {
-            notes.push(format!("only the {which} has {}, not judged", listed(&only)));
+            notes.push(format!("only the {which} has {}: not judged", few(&only)));
         }
     }
     notes
-}
-
-/// How many cells are named.
-const NAMED: usize = 4;
-
-fn listed(cells: &[&str]) -> String {
-    let mut named: Vec<String> =
-        cells.iter().take(NAMED).map(|cell| format!("`{cell}`")).collect();
-    if cells.len() > NAMED {
-        named.push(format!("{} more", cells.len() - NAMED));
-    }
-    named.join(", ")
 }

@@ -35,7 +35,10 @@ pub fn paired<'a>(
         ));
     }
     if baseline.value == candidate.value {
-        return Err(JudgeError::new(format!("both are {}={}", baseline.name, baseline.value), None));
+        return Err(JudgeError::new(
+            format!("both are {}={}", baseline.name, baseline.value),
+            None,
+        ));
     }
     let mut collected = Collected::new(manifest, rules);
     for record in records {

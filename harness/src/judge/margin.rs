@@ -141,7 +141,8 @@ mod tests {
         assert_eq!(read(" 2.5% "), Ok(Margin::Percent(250)));
         assert_eq!(read("0.25 points"), Ok(Margin::Points(25)));
         assert_eq!(read("off"), Ok(Margin::Off));
-        for bad in ["", "%", "5", "-5 %", "5.125 %", "5. %", "0 %", "1001 %", "5 ms", "4294967296 %"]
+        for bad in
+            ["", "%", "5", "-5 %", "5.125 %", "5. %", "0 %", "1001 %", "5 ms", "4294967296 %"]
         {
             assert!(read(bad).is_err(), "{bad}");
         }

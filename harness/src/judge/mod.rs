@@ -65,3 +65,5 @@ pub fn judge(
     gate::judge(baseline, candidate, rules)
 }
 
+#[cfg(test)]
+mod tests;

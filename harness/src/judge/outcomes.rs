@@ -75,8 +75,7 @@ type Asked<'a> = Option<Result<OutcomeFinding, Question<'a>>>;
 
 /// Guests that were lost. One is too many where the baseline lost none.
 fn lost<'a>(cell: &'a str, sides: &Sides<&CellSample>) -> Asked<'a> {
-    let lost =
-        |side: &CellSample| side.count(Outcome::Failed) + side.count(Outcome::Corrupt);
+    let lost = |side: &CellSample| side.count(Outcome::Failed) + side.count(Outcome::Corrupt);
     let counts = Sides {
         baseline: (lost(sides.baseline), sides.baseline.valid()),
         candidate: (lost(sides.candidate), sides.candidate.valid()),
@@ -104,7 +103,14 @@ fn converged<'a>(cell: &'a str, sides: &Sides<&CellSample>) -> Asked<'a> {
     }
     if before == of_before && after == 0 {
         let words = format!("converged in {before} of {of_before} trials, now in 0 of {of_after}");
-        return Some(Ok(finding(cell, Verdict::Regressed, Counted::Converged, counts, None, words)));
+        return Some(Ok(finding(
+            cell,
+            Verdict::Regressed,
+            Counted::Converged,
+            counts,
+            None,
+            words,
+        )));
     }
     if before == 0 && after == of_after {
         let words = format!("converged in 0 of {of_before} trials, now in {after} of {of_after}");
@@ -142,7 +148,8 @@ fn answer(question: &Question<'_>, worse: f64, better: f64) -> Option<OutcomeFin
         Counted::Valid => "were valid",
     };
     let ((before, of_before), (after, of_after)) = (counts.baseline, counts.candidate);
-    let counted_words = format!("{what} in {before} of {of_before} trials, now in {after} of {of_after}");
+    let counted_words =
+        format!("{what} in {before} of {of_before} trials, now in {after} of {of_after}");
     let (verdict, p, words) = if worse <= ALPHA {
         (Verdict::Regressed, worse, counted_words)
     } else if better <= ALPHA {

@@ -15,38 +15,35 @@ use std::fmt::Write;
 #[must_use]
 pub fn text(judgement: &Judgement, style: Style) -> String {
     let mut out = String::new();
-    let mut paragraph = |text: &str, indent: usize| {
-        let room = style.width.saturating_sub(indent).max(20);
-        let wrapped = wrap(&spell(text, style), room, 2);
-        for line in wrapped.lines() {
-            let _ = writeln!(out, "{:indent$}{line}", "");
-        }
-    };
-    paragraph(&format!("{}: {}", judgement.verdict, words::headline(judgement)), 0);
+    let headline = format!("{}: {}", judgement.verdict, words::headline(judgement));
+    paragraph(&mut out, &headline, 0, style);
     for difference in words::compared(judgement) {
-        paragraph(&difference, 2);
+        paragraph(&mut out, &difference, 2, style);
     }
     if !judgement.metrics.is_empty() {
         out.push('\n');
         out.push_str(&metrics(judgement, style));
         out.push('\n');
     }
-    let mut paragraph = |text: &str, indent: usize| {
-        let room = style.width.saturating_sub(indent).max(20);
-        for line in wrap(&spell(text, style), room, 2).lines() {
-            let _ = writeln!(out, "{:indent$}{line}", "");
-        }
-    };
     for finding in &judgement.findings {
-        paragraph(&format!("{}: {}: {}", finding.verdict, finding.cell, finding.words), 0);
+        let text = format!("{}: {}: {}", finding.verdict, finding.cell, finding.words);
+        paragraph(&mut out, &text, 0, style);
     }
     for row in words::changed_cells(judgement) {
-        paragraph(&row, 2);
+        paragraph(&mut out, &row, 2, style);
     }
     for note in words::notes(judgement) {
-        paragraph(&note, 0);
+        paragraph(&mut out, &note, 0, style);
     }
     paint(&out, judgement.verdict, style)
+}
+
+/// Folds a paragraph into the style's width.
+fn paragraph(out: &mut String, text: &str, indent: usize, style: Style) {
+    let room = style.width.saturating_sub(indent).max(20);
+    for line in wrap(&spell(text, style), room, 2).lines() {
+        let _ = writeln!(out, "{:indent$}{line}", "");
+    }
 }
 
 /// A line a metric, in columns; what is undecided says below what it would take.
@@ -68,10 +65,7 @@ fn metrics(judgement: &Judgement, style: Style) -> String {
         }
         let _ = writeln!(out, "  {}", spell(line.trim_end(), style));
         if let Some(because) = words::undecided(metric) {
-            let room = style.width.saturating_sub(6).max(20);
-            for line in wrap(&spell(&because, style), room, 0).lines() {
-                let _ = writeln!(out, "      {line}");
-            }
+            paragraph(&mut out, &because, 6, style);
         }
     }
     out

@@ -52,8 +52,8 @@ fn standard_error(interval: Interval) -> f64 {
     (interval.high - interval.low) / 2.0 / z((1.0 - interval.confidence) / 2.0)
 }
 
-/// How many more trials decide, if the estimate stays where it is and the interval shrinks with
-/// the square root of the trials.
+/// How many more trials decide, if the estimate stays where it is and each arm of its interval
+/// shrinks with the square root of the trials.
 pub(super) fn need(
     effect: &Effect,
     estimate: f64,
@@ -66,12 +66,16 @@ pub(super) fn need(
         return least(effect, per_cell, family);
     };
     let margin = effect.mean_margin();
-    // Inside of the margins equivalence is tested, outside of them a change among the family.
-    let inside = estimate.abs() <= margin;
-    let level = if inside { ALPHA } else { first_level(family) };
-    let distance = (estimate.abs() - margin).abs();
-    let half_width = z(level) * standard_error(interval);
-    let wanted = per_cell * (half_width / distance).powi(2);
+    let (below, above) = (estimate - interval.low, interval.high - estimate);
+    // How often too long an arm is. Inside of the margins both must stay inside, for equivalence;
+    // outside of them the one towards the margin, for a change, and among the family.
+    let too_long = if estimate.abs() <= margin {
+        (above / (margin - estimate)).max(below / (margin + estimate))
+    } else {
+        let towards = if estimate > 0.0 { below } else { above };
+        towards / (estimate.abs() - margin) * z(first_level(family)) / z(ALPHA)
+    };
+    let wanted = per_cell * too_long.powi(2);
     if !wanted.is_finite() || wanted > MOST {
         return Need::OnTheMargin;
     }

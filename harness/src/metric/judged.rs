@@ -87,7 +87,10 @@ pub const NOT_JUDGED: &[(&str, &str)] = &[
     (super::SYNC_COUNT, "it is `rounds` and a constant; judge `rounds`"),
     (super::NOMINAL_SPEED, "it is `total_time` upside down; judge `total_time`"),
     (super::EXPECTED_DOWNTIME, "it is what QEMU predicted, not what happened; judge `vcpu_pause`"),
-    (super::REMAINING, "only migrations that did not converge have it, and those are judged as such"),
+    (
+        super::REMAINING,
+        "only migrations that did not converge have it, and those are judged as such",
+    ),
     (super::TOUCH_RATE_SET, "it is what the experiment asked for"),
     (super::TOUCH_RATE_BEFORE, "the gate holds it within 2 % of what was asked for"),
     (super::TOUCH_RATE_DURING, "it follows from the rate that was set; judge `guest_slowdown`"),

@@ -46,8 +46,13 @@ pub(crate) fn spell(text: &str, style: Style) -> String {
     if style.unicode {
         return text.to_owned();
     }
-    text.replace('≥', ">=").replace(['–', '—'], "-").replace('…', "...").replace('×', "x")
-        .replace('−', "-").replace('≤', "<=").replace('→', "->")
+    text.replace('≥', ">=")
+        .replace(['–', '—'], "-")
+        .replace('…', "...")
+        .replace('×', "x")
+        .replace('−', "-")
+        .replace('≤', "<=")
+        .replace('→', "->")
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -67,8 +67,10 @@ pub(super) fn problems(parsed: &Parsed<File>) -> Vec<Problem> {
             let of = |last: &'static str| [at[0], at[1], at[2], at[3], last];
             let Some(judged) = metric::judged(name) else {
                 let names = JUDGED.iter().map(|judged| judged.name);
-                let problem =
-                    Problem::new(parsed.at_key(&at), format!("`{name}` is no metric that is judged"));
+                let problem = Problem::new(
+                    parsed.at_key(&at),
+                    format!("`{name}` is no metric that is judged"),
+                );
                 problems.push(match did_you_mean(name, names) {
                     Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
                     None => problem.hint("remove the line"),
@@ -93,7 +95,7 @@ pub(super) fn problems(parsed: &Parsed<File>) -> Vec<Problem> {
             if values.len() > completed as usize {
                 problems.push(parsed.problem(
                     &of("values"),
-                    format!("{} values of {completed} trials that completed", values.len()),
+                    format!("{} values, but {completed} completed in `outcomes`", values.len()),
                 ));
             }
             if values.iter().any(|value| !value.is_finite()) {
