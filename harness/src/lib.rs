@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: spec → plan → trial → record → summary → report.
 
+pub mod claim;
 pub mod experiment;
 #[cfg(test)]
 mod fixture;

@@ -16,6 +16,7 @@ pub use table::table;
 pub(crate) use markdown::{escape, markdown_table};
 pub(crate) use text::{list, spell, wrap};
 
+use crate::claim::Tested;
 use crate::judge::Judgement;
 use crate::run_folder::Manifest;
 use crate::summary::Summary;
@@ -34,6 +35,8 @@ pub struct Run<'a> {
     pub warnings: &'a [String],
     /// What it was found to be against its baseline, where there is one.
     pub judgement: Option<&'a Judgement>,
+    /// What came of the experiment's claims.
+    pub claims: &'a [Tested],
 }
 
 /// How the terminal's table may look.

@@ -1,8 +1,10 @@
 //! What commands show of a run.
 
 use crate::color::{ColorChoice, Paint};
+use crate::judging;
 use anyhow::Result;
 use harness::{
+    claim::{Tested, Tests},
     judge::Judgement,
     report::{self, Run, Style},
     run_folder::{Manifest, RunFolder},
@@ -16,6 +18,7 @@ struct Read {
     manifest: Manifest,
     summary: Summary,
     warnings: Vec<String>,
+    claims: Vec<Tested>,
 }
 
 fn read(folder: &RunFolder) -> Result<Read> {
@@ -23,7 +26,8 @@ fn read(folder: &RunFolder) -> Result<Read> {
     let records = folder.records()?;
     let mut warnings = manifest.warnings.clone();
     warnings.extend(records.warnings);
-    Ok(Read { summary: Summary::of(&records.records), manifest, warnings })
+    let claims = Tests::of(&judging::experiment(&manifest)?.claims, &records.records);
+    Ok(Read { summary: Summary::of(&records.records), manifest, warnings, claims })
 }
 
 fn with<T>(
@@ -31,13 +35,14 @@ fn with<T>(
     judgement: Option<&Judgement>,
     show: impl FnOnce(Run<'_>) -> T,
 ) -> Result<T> {
-    let Read { manifest, summary, warnings } = read(folder)?;
+    let Read { manifest, summary, warnings, claims } = read(folder)?;
     Ok(show(Run {
         manifest: &manifest,
         summary: &summary,
         folder: folder.path(),
         warnings: &warnings,
         judgement,
+        claims: &claims,
     }))
 }
 

@@ -22,6 +22,7 @@ pub(super) fn problems(parsed: &Parsed<Experiment>) -> Vec<Problem> {
     let mut problems = Vec::new();
     top(parsed, &mut problems);
     levels::check(parsed, &mut problems);
+    problems.extend(crate::claim::problems(parsed, "claims", &parsed.value.claims));
     problems.extend(crate::judge::problems(parsed, "judge", &parsed.value.judge));
     let experiment = &parsed.value;
     match experiment.factors.cells() {

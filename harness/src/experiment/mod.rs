@@ -5,6 +5,7 @@ mod factors;
 
 pub use factors::{Factors, Filled, GUEST_OWN, Levels, LinkRate, NAMES, Selection, fillable};
 
+use crate::claim::Claim;
 use crate::judge::Rules;
 use crate::settings::{
     Settings,
@@ -55,6 +56,9 @@ pub struct Experiment {
     /// Cells that are tried besides: the levels given, and each other factor's first level.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<Selection>,
+    /// What is claimed of its outcome, tested in its report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
 }
 
 const fn default_seed() -> u64 {

@@ -1,6 +1,7 @@
 //! What `--json` prints.
 
 use super::Run;
+use crate::claim::Tested;
 use crate::judge::Judgement;
 use crate::metric;
 use crate::run_folder::{Git, Guest, Host, Qemu};
@@ -37,6 +38,8 @@ struct Report<'a> {
     summary: &'a Summary,
     /// `null` where there is no baseline.
     judgement: Option<&'a Judgement>,
+    /// Empty where the experiment claims nothing.
+    claims: &'a [Tested],
 }
 
 /// The run as one JSON object, ending in a newline.
@@ -72,6 +75,7 @@ pub fn json(run: Run<'_>) -> Result<String, serde_json::Error> {
         warnings: run.warnings,
         summary: run.summary,
         judgement: run.judgement,
+        claims: run.claims,
     };
     let mut text = serde_json::to_string_pretty(&report)?;
     text.push('\n');

@@ -6,11 +6,20 @@ mod syntax;
 use super::figure::FIGURES;
 use super::number::{duration, plural};
 use super::{Run, note, table};
+use crate::claim;
 use crate::judge;
 use crate::metric;
 use crate::summary::Quantity;
 use std::fmt::Write;
 pub(crate) use syntax::{escape, markdown_table};
+
+/// What came of the experiment's claims; empty where it has none.
+fn claims(run: Run<'_>) -> String {
+    match run.claims {
+        [] => String::new(),
+        tested => format!("## Claims\n\n{}", claim::markdown(tested)),
+    }
+}
 
 /// Against the baseline; empty where there is none.
 fn verdict(run: Run<'_>) -> String {
@@ -25,6 +34,7 @@ pub fn markdown(run: Run<'_>) -> String {
     let sections = [
         what_was_run(run),
         results(run),
+        claims(run),
         verdict(run),
         cell::cells(run),
         own_time(run),

@@ -9,6 +9,7 @@
 use super::figure::{FIGURES, Figure, outcome_words};
 use super::grid::{self, Column, Line, Tone};
 use super::{Run, Style, note, number, text};
+use crate::claim;
 use crate::metric;
 use crate::record::Outcome;
 use crate::summary::{CellSummary, Summary, in_one_unit};
@@ -41,6 +42,10 @@ pub fn table(run: Run<'_>, style: Style) -> String {
     for paragraph in note::below_table(run) {
         out.push_str(&text::wrap(&text::spell(&paragraph, style), style.width, 2));
         out.push('\n');
+    }
+    if !run.claims.is_empty() {
+        out.push('\n');
+        out.push_str(&claim::text(run.claims, style));
     }
     out
 }

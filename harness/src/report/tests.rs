@@ -3,7 +3,8 @@ use crate::fixture;
 use crate::record::{Metric, Record};
 
 fn run<'a>(manifest: &'a Manifest, summary: &'a Summary, warnings: &'a [String]) -> Run<'a> {
-    Run { manifest, summary, folder: Utf8Path::new("runs/20261122T124637Z-quick"), warnings }
+    let folder = Utf8Path::new("runs/20261122T124637Z-quick");
+    Run { manifest, summary, folder, warnings, judgement: None, claims: &[] }
 }
 
 fn shown(records: &[Record], style: Style) -> String {

@@ -53,6 +53,8 @@ pub(crate) fn spell(text: &str, style: Style) -> String {
         .replace('−', "-")
         .replace('≤', "<=")
         .replace('→', "->")
+        .replace('τ', "tau")
+        .replace('δ', "delta")
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -38,8 +38,9 @@ impl<'a> Quantity<'a> {
         Some(Self { number, unit })
     }
 
-    /// In base units, to order by.
-    fn magnitude(self) -> f64 {
+    /// In base units.
+    #[must_use]
+    pub fn magnitude(self) -> f64 {
         let scale = scale_of(self.unit).map_or(1, |(_, scale)| scale);
         self.number.parse::<f64>().unwrap_or(0.0) * scale as f64
     }
@@ -96,7 +97,8 @@ pub fn in_one_unit(levels: &[&str]) -> Option<(String, Vec<String>)> {
 }
 
 /// All settings by name, in the order of their declaration.
-fn settings(settings: &Settings) -> Vec<Factor> {
+#[must_use]
+pub fn settings(settings: &Settings) -> Vec<Factor> {
     let Ok(Value::Object(fields)) = serde_json::to_value(settings) else {
         return Vec::new();
     };

@@ -31,14 +31,21 @@ pub struct Judged {
     pub proposed: Option<Utf8PathBuf>,
 }
 
-/// The rules of a run: its experiment's.
+/// The experiment of a run.
 ///
 /// # Errors
 /// When the manifest's experiment is not one of this version.
+pub fn experiment(manifest: &Manifest) -> anyhow::Result<Experiment> {
+    serde_json::from_value(manifest.experiment.clone())
+        .context("failed to understand the experiment in the run's manifest")
+}
+
+/// The rules of a run: its experiment's.
+///
+/// # Errors
+/// As [`experiment`].
 pub fn rules(manifest: &Manifest) -> anyhow::Result<Rules> {
-    let experiment: Experiment = serde_json::from_value(manifest.experiment.clone())
-        .context("failed to understand the experiment in the run's manifest")?;
-    Ok(experiment.judge)
+    Ok(experiment(manifest)?.judge)
 }
 
 /// A run as far as it is judged.
