@@ -55,15 +55,12 @@ fn only(metric: &str, margin: &str) -> Rules {
 
 /// Judges one metric over cells of values, baseline and candidate each.
 fn metric(name: &str, margin: &str, cells: &[(&[f64], &[f64])]) -> MetricJudgement {
-    let side = |of: fn(&(&[f64], &[f64])) -> Vec<f64>| {
-        let cells: Vec<(String, CellSample)> = cells
-            .iter()
-            .enumerate()
-            .map(|(at, values)| (format!("memory={} MiB", at + 1), cell(name, &of(values))))
-            .collect();
-        sample(&cells.iter().map(|(id, cell)| (id.as_str(), cell.clone())).collect::<Vec<_>>())
-    };
-    let (baseline, candidate) = (side(|cell| cell.0.to_vec()), side(|cell| cell.1.to_vec()));
+    let (mut baseline, mut candidate) = (sample(&[]), sample(&[]));
+    for (at, (before, after)) in cells.iter().enumerate() {
+        let id = format!("memory={} MiB", at + 1);
+        baseline.cells.insert(id.clone(), cell(name, before));
+        candidate.cells.insert(id, cell(name, after));
+    }
     let judgement = judge(&baseline, &candidate, &only(name, margin)).expect("common cells");
     assert_eq!(judgement.metrics.len(), 1);
     judgement.metrics.into_iter().next().expect("one")

@@ -57,6 +57,9 @@ impl Judged {
 
 /// The metrics that can be judged, in the order in which verdicts show them.
 ///
+/// The model's errors say by how much the prediction is above what was measured: less of it is a
+/// migration that cost more than it should.
+///
 /// Margins of times of the stop phase are wide: they vary by tens of percent from trial to trial.
 /// `throughput` is not in the gate: it is stream bytes over total time, both of which are, and
 /// every further metric there makes each of the others harder to call (Holm).
@@ -75,9 +78,9 @@ pub const JUDGED: &[Judged] = &[
     ratio(super::AMPLIFICATION, Worse::Higher, 0.05).scale_free(),
     ratio(super::ROUNDS, Worse::Higher, 0.25).scale_free(),
     ratio("stop_over_threshold", Worse::Higher, 0.25).scale_free(),
-    difference("model_error_total_time", Worse::Higher, 5.0).scale_free(),
-    difference("model_error_stream_bytes", Worse::Higher, 5.0).scale_free(),
-    difference("model_error_downtime", Worse::Higher, 25.0).scale_free(),
+    difference("model_error_total_time", Worse::Lower, 5.0).scale_free(),
+    difference("model_error_stream_bytes", Worse::Lower, 5.0).scale_free(),
+    difference("model_error_downtime", Worse::Lower, 25.0).scale_free(),
 ];
 
 /// The metrics that are not judged, and why.
@@ -100,6 +103,10 @@ pub const NOT_JUDGED: &[(&str, &str)] = &[
     (super::PAGES_WRONG, "one wrong page makes a trial corrupt, and that is always judged"),
     (super::COUNTER_BEHIND, "one lost touch makes a trial corrupt, and that is always judged"),
     (super::VERIFY_TIME, "it is the harness's own check, after the migration"),
+    ("predicted_total_time", "it is what the model expects; judge `model_error_total_time`"),
+    ("predicted_stream_bytes", "it is what the model expects; judge `model_error_stream_bytes`"),
+    ("predicted_downtime", "it is what the model expects; judge `model_error_downtime`"),
+    ("predicted_rounds", "it is what the model expects; judge `rounds`"),
 ];
 
 /// How a metric is judged; `None` when it is not, or there is none of that name.
@@ -121,11 +128,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Names in the tables that a part of this program defines which may not be there yet.
-    const OF_THE_MODEL: [&str; 4] = [
+    const OF_THE_MODEL: [&str; 8] = [
         "stop_over_threshold",
         "model_error_total_time",
         "model_error_stream_bytes",
         "model_error_downtime",
+        "predicted_total_time",
+        "predicted_stream_bytes",
+        "predicted_downtime",
+        "predicted_rounds",
     ];
 
     #[test]
