@@ -30,6 +30,7 @@ use lab::{
     },
 };
 use observed::Observed;
+use stages::Trial;
 use std::{future::Future, pin::Pin, time::Duration};
 use stopwatch::Stopwatch;
 
@@ -128,10 +129,17 @@ pub async fn run(
 ) -> Result<Finished, LabLost> {
     let started = jiff::Timestamp::now();
     let host_load = host_load();
-    let mut watch = Stopwatch::start();
-    let mut observed = Observed::new(order.settings.clone(), order.heartbeat_interval);
-    let (ended, log) =
-        stages::run(lab, equipment, order, intervention, &mut observed, &mut watch, live).await;
+    let mut trial = Trial {
+        lab,
+        equipment,
+        order,
+        intervention,
+        observed: Observed::new(order.settings.clone(), order.heartbeat_interval),
+        watch: Stopwatch::start(),
+        live,
+    };
+    let (ended, log) = stages::run(&mut trial).await;
+    let Trial { observed, watch, .. } = trial;
     if !lab.is_alive().await {
         return Err(LabLost { trial: order.trial });
     }

@@ -1,11 +1,10 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Equipment, Live, Order, gate,
+    Live, Order, gate,
     observed::Observed,
     outcome::Ended,
-    stages::{Stage, failed},
-    stopwatch::Stopwatch,
+    stages::{Ends, Stage, Trial, failed},
     tear_down::Running,
     witness::{Beat, Witness},
 };
@@ -15,11 +14,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use lab::{
-    RunningLab,
-    hypervisor::qemu::{
-        Vm, VmSpec,
-        migration::{self, MigrationOrder},
-    },
+    hypervisor::qemu::{Vm, VmSpec, migration},
     node::Node,
     units::Bytes,
 };
@@ -35,18 +30,11 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 const GATE_PATIENCE: Duration = Duration::from_secs(30);
 /// The guest fills and verifies at least this fast, or it is dead, bytes per second.
 const SLOWEST_BYTES_PER_S: u64 = 16 << 20;
+
 /// Waits until the guest beats, has filled its memory and passes the gate.
-#[expect(clippy::too_many_arguments, reason = "one trial's whole context, passed once")]
-pub async fn ready(
-    source: &Vm,
-    target: &Vm,
-    witness: &mut Witness,
-    order: &Order,
-    migration_order: &MigrationOrder,
-    observed: &mut Observed,
-    watch: &mut Stopwatch,
-    live: &mut (dyn FnMut(Live<'_>) + Send),
-) -> Stage {
+pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
+    let Trial { order, observed, watch, live, .. } = trial;
+    let Ends { source, target, witness, migration } = ends;
     let booted = witness.watch(0, BOOT_DEADLINE, |beats| (!beats.is_empty()).then_some(())).await;
     watch.lap(|phases| &mut phases.start_s);
     if booted.map_err(failed)?.is_none() {
@@ -54,10 +42,8 @@ pub async fn ready(
     }
 
     live(Live::Stage("fill"));
-    let (prepared, filled) = tokio::join!(
-        migration::prepare(source, target, migration_order),
-        fill(witness, order, observed)
-    );
+    let (prepared, filled) =
+        tokio::join!(migration::prepare(source, target, migration), fill(witness, order, observed));
     watch.lap(|phases| &mut phases.fill_s);
     prepared.map_err(failed)?;
     filled?;
@@ -70,12 +56,8 @@ pub async fn ready(
 }
 
 /// Starts both QEMUs and the observer, and shapes the links between them.
-pub async fn start(
-    lab: &RunningLab,
-    equipment: &Equipment,
-    order: &Order,
-    running: &mut Running,
-) -> Result<()> {
+pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
+    let Trial { lab, equipment, order, .. } = trial;
     let node =
         |index: usize| lab.nodes.get(index).context("a role on a node that the lab does not have");
     let (source, target, witness) =
