@@ -41,6 +41,7 @@ fn record(trial: u32, touch_rate: u32, link_rate: &str, outcome: Outcome) -> Rec
         started: started + jiff::SignedDuration::from_millis(3000 * i64::from(trial)),
         roles: Roles { source: "node1".into(), target: "node2".into(), witness: "node3".into() },
         settings: settings(touch_rate, link_rate),
+        programs: None,
         policy: "qemu".into(),
         outcome,
         reason: None,
@@ -264,6 +265,8 @@ pub fn manifest() -> Manifest {
             version: "10.0.2".to_owned(),
             sha256: "0a4d55a8".repeat(8),
         },
+        qemus: BTreeMap::new(),
+        machine: None,
         git: Some(Git { commit: "48f4d1d0".repeat(5), dirty: true }),
         harness_version: "0.1.0".to_owned(),
         link_checks: vec![LinkCheck {

@@ -5,6 +5,7 @@
 //! gone stops an experiment.
 
 mod cause;
+mod equipment;
 pub mod gate;
 mod measure;
 mod observed;
@@ -16,16 +17,17 @@ mod stopwatch;
 mod tear_down;
 mod witness;
 
+pub use equipment::Equipment;
+
 use crate::{
     record::{Outcome, Record, Roles, SCHEMA},
     series::{self, Series},
     settings::Settings,
 };
-use camino::Utf8PathBuf;
 use lab::{
     RunningLab,
     hypervisor::qemu::{
-        Accelerator, Vm,
+        Vm,
         migration::{Sample, Side},
     },
 };
@@ -33,22 +35,6 @@ use observed::Observed;
 use stages::Trial;
 use std::{future::Future, pin::Pin, time::Duration};
 use stopwatch::Stopwatch;
-
-/// What every trial of a run is made with.
-#[derive(Clone, Debug)]
-pub struct Equipment {
-    /// The QEMU program.
-    pub qemu: Utf8PathBuf,
-    /// What executes the guest.
-    pub accelerator: Accelerator,
-    /// The guest's image.
-    pub guest: Utf8PathBuf,
-    /// The observer's program.
-    pub observer: Utf8PathBuf,
-    /// Folder in which both guests' memories are files, for those who must reach them from
-    /// outside; otherwise they are QEMU's own.
-    pub memory_folder: Option<Utf8PathBuf>,
-}
 
 /// One trial of a plan.
 #[derive(Clone, Debug)]
@@ -162,6 +148,7 @@ pub async fn run(
             witness: name(order.witness),
         },
         settings: order.settings.clone(),
+        programs: equipment.programs(&order.settings.qemu),
         policy: order.policy.clone(),
         outcome: ended.as_ref().map_or_else(|ended| ended.outcome, |()| Outcome::Completed),
         reason: ended.err().map(|ended| ended.reason),

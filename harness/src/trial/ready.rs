@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     record::Outcome,
-    settings::{Content, Pattern, Settings},
+    settings::{Content, Pattern, QemuName, Settings},
 };
 use anyhow::{Context, Result};
 use lab::{
@@ -63,17 +63,25 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let (source, target, witness) =
         (node(order.source)?, node(order.target)?, node(order.witness)?);
     let address = lab.spec.networks.guest.guest_address(0);
-    let vm = |node: &Node, incoming: bool| VmSpec {
-        binary: equipment.qemu.clone(),
-        accelerator: equipment.accelerator,
-        memory: order.settings.memory,
-        kernel: equipment.guest.clone(),
-        address,
-        tap: node.tap.clone(),
-        incoming,
-        memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
+    let vm = |node: &Node, program: &QemuName, incoming: bool| {
+        let binary = equipment
+            .program(program)
+            .with_context(|| format!("the run has no QEMU named `{program}`"))?;
+        anyhow::Ok(VmSpec {
+            binary: binary.to_owned(),
+            accelerator: equipment.accelerator,
+            machine: equipment.machine.clone(),
+            memory: order.settings.memory,
+            kernel: equipment.guest.clone(),
+            address,
+            tap: node.tap.clone(),
+            incoming,
+            memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
+        })
     };
-    let (source_spec, target_spec) = (vm(source, false), vm(target, true));
+    let programs = &order.settings.qemu;
+    let source_spec = vm(source, &programs.source, false)?;
+    let target_spec = vm(target, &programs.target, true)?;
     let rate = order.settings.link_rate.or(lab.spec.networks.migration.link_rate);
     // The observer listens before the guest can beat.
     running.witness = Some(Witness::start(witness, &equipment.observer, address).await?);
