@@ -10,4 +10,5 @@ mod interruption;
 mod kills;
 mod known_bad_qemu;
 mod ordinary_user;
+mod qemus;
 mod support;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{color::ColorChoice, exit, files};
+use crate::{color::ColorChoice, exit, files, qemus::Given};
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, process::ExitCode, str::FromStr};
@@ -117,9 +117,11 @@ Examples:
   cargo xtask experiment experiments/precopy.yaml --plan  order, number of trials, time
   cargo xtask experiment --resume runs/RUN                exactly the trials that are missing
   cargo xtask experiment --shard 1/3                      every third block
+  cargo xtask experiment my.yaml --qemu new=/opt/qemu/bin/qemu-system-x86_64
+                                                          `new` is a level of its factor `qemu`
 
 Environment:
-  PRECOPY_QEMU       the QEMU to use
+  PRECOPY_QEMU       the lab's own QEMU
   PRECOPY_BUILT      a folder with a `guest` and an `observer` built elsewhere: none is built then
   PRECOPY_LAB_STATE  the folder in which labs keep their state";
 
@@ -187,6 +189,9 @@ pub struct ExperimentArgs {
     /// Run the missing trials of this run, in their planned order
     #[arg(long, value_name = "RUN")]
     pub resume: Option<Utf8PathBuf>,
+    /// A QEMU that the experiment's factor `qemu` names; may be given several times
+    #[arg(long = "qemu", value_name = "NAME=PATH")]
+    pub qemus: Vec<Given>,
     /// Only the cells that this holds for, such as `memory=256MiB`
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,
@@ -334,6 +339,8 @@ mod tests {
         assert!(parsed("x experiment --resume runs/1").is_ok());
         assert!(parsed("x experiment a.yaml --resume runs/1").is_err());
         assert!(parsed("x experiment --resume runs/1 --lab l.yaml").is_err());
+        // A program may have moved since; that it is the same one is checked by its hash.
+        assert!(parsed("x experiment --resume runs/1 --qemu new=/opt/qemu").is_ok());
     }
 
     #[test]

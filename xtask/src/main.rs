@@ -12,6 +12,7 @@ mod exit;
 mod files;
 mod labs;
 mod provenance;
+mod qemus;
 mod setup;
 mod show;
 

@@ -191,11 +191,11 @@ mod tests {
     fn what_is_no_name_is_refused() {
         assert_eq!(
             error("/usr/bin/qemu"),
-            format!(
-                "`/usr/bin/qemu` cannot name a QEMU: it does not begin with a letter; {NAME_HINT}"
-            )
+            "`/usr/bin/qemu` cannot name a QEMU: it is a path; \
+             give the program a name below `qemus:`, and write that name"
         );
-        assert!(error("9.0").contains("begin with a letter"));
+        let number = "`9.0` cannot name a QEMU: it does not begin with a letter";
+        assert_eq!(error("9.0"), format!("{number}; {NAME_HINT}"));
         assert!(error("a to to").contains("it stands between two names"));
         assert!(error("a-name-of-21-letters-").contains("longer than 20"));
         assert_eq!(
