@@ -30,8 +30,7 @@ fn a_qemu_that_loses_pages_is_found_out() {
     let runs = sandbox.runs();
     let args =
         ["experiment", file.as_str(), "--lab", lab.as_str(), "--out", runs.as_str(), "--json"];
-    let (state, qemu) = (sandbox.state(), sandbox.path().join("qemu"));
-    bad.write_starter(&qemu);
+    let (state, qemu) = (sandbox.state(), sandbox.script("qemu", &bad.starter()));
     let env = [("PRECOPY_LAB_STATE", state.as_str()), ("PRECOPY_QEMU", qemu.as_str())];
     Running::start(&args, &env).succeed();
     let run = sandbox.run();

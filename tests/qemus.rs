@@ -39,9 +39,12 @@ const LAB: &str = "name: qemus\nprovider: netns\nhypervisor: qemu\nqemu: {accele
 fn a_guest_moves_between_qemus() {
     let sandbox = Sandbox::new();
     let installed = lab::hypervisor::qemu::find::choose(None).expect("a QEMU").qemu;
-    // The same program by another name: a link, since it finds its firmware beside itself.
-    let again = sandbox.path().join("again");
-    symlink(&installed.path, &again).expect("linked");
+    // The same program by another name: a link, since it finds its firmware beside itself, and a
+    // script that keeps what it is started with.
+    let (link, started) = (sandbox.path().join("link"), sandbox.path().join("started"));
+    symlink(&installed.path, &link).expect("linked");
+    let text = format!("#!/bin/sh\necho \"$@\" >> {started}\nexec {link} \"$@\"\n");
+    let again = sandbox.script("again", &text);
     let file = sandbox.file("qemus.yaml", EXPERIMENT);
     let (runs, given) = (sandbox.runs(), format!("again={again}"));
     let args = ["experiment", file.as_str(), "--out", runs.as_str(), "--qemu", &given, "--json"];
@@ -53,7 +56,8 @@ fn a_guest_moves_between_qemus() {
     assert!(machine.starts_with("pc-i440fx-"), "{machine}");
     assert_eq!(manifest.qemus.keys().collect::<Vec<_>>(), ["again", "lab"]);
     assert_eq!(manifest.qemus["again"].path, again);
-    assert_eq!(manifest.qemus["again"].sha256, manifest.qemu.sha256, "it is the same");
+    assert_eq!(manifest.qemus["lab"], manifest.qemu);
+    assert_ne!(manifest.qemus["again"].sha256, manifest.qemu.sha256);
 
     let mut records = run.records().expect("read").records;
     records.sort_by(|a, b| a.cell.cmp(&b.cell));
@@ -66,11 +70,18 @@ fn a_guest_moves_between_qemus() {
         let program = |name: &str| Program {
             name: name.to_owned(),
             version: installed.full_version.clone(),
-            sha256: manifest.qemu.sha256.clone(),
+            sha256: manifest.qemus[name].sha256.clone(),
         };
         assert_eq!((programs.source, programs.target), (program(source), program(target)));
         assert_eq!(programs.machine.as_deref(), Some(machine.as_str()));
     }
+    // It ran the guest of its own cell, and received two.
+    let started = std::fs::read_to_string(started).expect("it was started");
+    let guests: Vec<&str> = started.lines().filter(|line| line.contains(" -netdev ")).collect();
+    assert_eq!(guests.len(), 3, "{started}");
+    let pin = format!("-machine {machine},");
+    assert!(guests.iter().all(|guest| guest.contains(&pin)), "{started}");
+    assert_eq!(guests.iter().filter(|guest| guest.contains("-incoming")).count(), 2, "{started}");
     let report = std::fs::read_to_string(run.report_path()).expect("a report");
     for text in [&report, &ended.stdout] {
         assert!(text.contains("lab to again") && !text.contains(again.as_str()), "{text}");
@@ -111,8 +122,7 @@ fn a_qemu_that_is_not_there_is_an_invalid_input() {
 fn a_calm_guest_moves_from_an_old_qemu_to_a_new_one_and_back() {
     let Some(bad) = BadQemu::asked_for() else { return };
     let sandbox = Sandbox::new();
-    let old = sandbox.path().join("old");
-    bad.write_starter(&old);
+    let old = sandbox.script("old", &bad.starter());
     let version = Command::new(old.as_str()).arg("--version").run().expect("it starts").text();
     assert!(version.contains("version 7.2"), "{version}");
     let file = sandbox.file("old-to-new.yaml", OLD_TO_NEW);

@@ -42,20 +42,13 @@ impl BadQemu {
         }
     }
 
-    /// Writes a script that starts it with its own libraries: what a user does who names a QEMU
-    /// that is unpacked and not installed. Another process writes it, for the reason given in
-    /// `lab::hypervisor::qemu::find`'s tests.
-    pub fn write_starter(&self, path: &Utf8Path) {
+    /// A script that starts it with its own libraries: what a user writes who names a QEMU that is
+    /// unpacked and not installed.
+    pub fn starter(&self) -> String {
         let libraries = self.libraries.iter();
-        let libraries: String = libraries
-            .map(|folder| format!("LD_LIBRARY_PATH={} ", quote(folder.as_str())))
-            .collect();
-        let text = format!("#!/bin/sh\n{libraries}exec {} \"$@\"\n", quote(self.binary.as_str()));
-        Command::new("sh")
-            .args(["-c", "cat > \"$0\" && chmod 755 \"$0\"", path.as_str()])
-            .stdin(text)
-            .run()
-            .expect("written");
+        let libraries = libraries.map(|it| format!("LD_LIBRARY_PATH={} ", quote(it.as_str())));
+        let libraries: String = libraries.collect();
+        format!("#!/bin/sh\n{libraries}exec {} \"$@\"\n", quote(self.binary.as_str()))
     }
 }
 
