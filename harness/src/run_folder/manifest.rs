@@ -44,7 +44,7 @@ pub struct Manifest {
     pub accelerator_reason: String,
     /// The guest.
     pub guest: Guest,
-    /// The lab's own QEMU.
+    /// The lab's own QEMU, whether it took part or not: see [`Self::programs`].
     pub qemu: Qemu,
     /// The QEMUs that took part, by the names that the experiment calls them, `lab` for the lab's
     /// own; empty where that one alone took part.
