@@ -22,7 +22,7 @@ use lab::{
     spec::LabSpec,
 };
 use serde_json::Value;
-use std::{future::Future, os::unix::fs::FileExt, pin::Pin};
+use std::{collections::BTreeMap, future::Future, os::unix::fs::FileExt, pin::Pin};
 
 const EXPERIMENT: &str = "
 name: flip
@@ -94,6 +94,8 @@ async fn flipped_and_not() {
     let memory_folder = Utf8PathBuf::try_from(memory.path().to_owned()).expect("UTF-8");
     let equipment = Equipment {
         qemu: qemu.try_into().expect("UTF-8"),
+        qemus: BTreeMap::new(),
+        machine: None,
         accelerator: Accelerator::Tcg,
         guest: built.guest,
         observer: built.observer,

@@ -11,4 +11,5 @@ mod judging;
 mod kills;
 mod known_bad_qemu;
 mod ordinary_user;
+mod qemus;
 mod support;

@@ -173,8 +173,16 @@ fn value(record: &Record, settings: &[Factor], name: &str) -> Option<f64> {
 /// The factors whose levels are quantities, which alone can grow.
 #[must_use]
 pub fn quantities() -> BTreeSet<&'static str> {
-    ["memory", "working_set", "filled", "touch_rate", "link_rate", "bandwidth_limit", "downtime_limit"]
-        .into()
+    [
+        "memory",
+        "working_set",
+        "filled",
+        "touch_rate",
+        "link_rate",
+        "bandwidth_limit",
+        "downtime_limit",
+    ]
+    .into()
 }
 
 #[cfg(test)]

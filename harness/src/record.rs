@@ -26,6 +26,10 @@ pub struct Record {
     pub roles: Roles,
     /// What the trial was told to do.
     pub settings: Settings,
+    /// The QEMUs at both ends. Absent where only the lab's own takes part in the run: that one is
+    /// in the manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub programs: Option<Programs>,
     /// The driver's rules: `qemu` (or, later, `proxmox`).
     pub policy: String,
     /// How it ended.
@@ -51,6 +55,32 @@ pub struct Roles {
     pub target: String,
     /// Where the observer runs.
     pub witness: String,
+}
+
+/// The QEMUs at both ends of a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Programs {
+    /// What ran the guest before.
+    pub source: Program,
+    /// What received it.
+    pub target: Program,
+    /// The machine type that was pinned, the same in all trials of a run; absent where one QEMU
+    /// alone takes part and takes its newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+}
+
+/// A QEMU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// What the experiment calls it.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// SHA-256 of the program, hexadecimal.
+    pub sha256: String,
 }
 
 /// How a trial ended.

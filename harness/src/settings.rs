@@ -1,6 +1,9 @@
 //! The factors of an experiment, resolved for one cell.
 
 pub mod level;
+mod qemu;
+
+pub use qemu::{QemuName, QemuPair};
 
 use lab::units::{BitRate, ByteRate, Bytes, Millis, PageRate};
 use level::text_form;
@@ -29,6 +32,10 @@ pub struct Settings {
     pub bandwidth_limit: BandwidthLimit,
     /// The downtime that the hypervisor aims at.
     pub downtime_limit: Millis,
+    /// Which QEMUs run at both ends. Not written where they are the lab's own, as they were
+    /// before there were others.
+    #[serde(default, skip_serializing_if = "QemuPair::is_lab")]
+    pub qemu: QemuPair,
 }
 
 /// Order in which the workload touches its working set.

@@ -9,7 +9,10 @@ mod factor;
 mod spread;
 
 pub use cause::Cause;
-pub use factor::{Factor, Quantity, constants, factors_of_cell, in_one_unit, order_of_cells, settings as settings_of};
+pub use factor::{
+    Factor, Quantity, constants, factors_of_cell, in_one_unit, order_of_cells,
+    settings as settings_of,
+};
 pub use spread::Spread;
 
 use crate::metric;

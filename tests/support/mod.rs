@@ -3,6 +3,7 @@
 //! Nothing here waits by the clock: tests wait for lines, processes and conditions, each with a
 //! deadline that only a hang reaches.
 
+pub mod bad_qemu;
 pub mod check;
 pub mod plan;
 pub mod processes;

@@ -52,6 +52,15 @@ impl Sandbox {
         path
     }
 
+    /// Writes a program. Another process does it: a file that this one had open for writing cannot
+    /// be executed while a test beside this one forks ("text file busy").
+    pub fn script(&self, name: &str, text: &str) -> Utf8PathBuf {
+        let path = self.path().join(name);
+        let write = ["-c", "cat > \"$0\" && chmod 755 \"$0\"", path.as_str()];
+        lab::process::Command::new("sh").args(write).stdin(text).run().expect("written");
+        path
+    }
+
     /// Starts the program.
     pub fn start(&self, args: &[&str]) -> Running {
         Running::start(args, &[("PRECOPY_LAB_STATE", self.state().as_str())])

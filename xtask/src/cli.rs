@@ -4,7 +4,7 @@ mod judging;
 
 pub use judging::{AcceptArgs, BaselineArgs, CompareArgs, FailOn};
 
-use crate::{color::ColorChoice, exit, files};
+use crate::{color::ColorChoice, exit, files, qemus::Given};
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, process::ExitCode, str::FromStr};
@@ -136,9 +136,11 @@ Examples:
   cargo xtask experiment experiments/precopy.yaml --plan  order, number of trials, time
   cargo xtask experiment --resume runs/RUN                exactly the trials that are missing
   cargo xtask experiment --shard 1/3                      every third block
+  cargo xtask experiment my.yaml --qemu new=/opt/qemu/bin/qemu-system-x86_64
+                                                          `new` is a level of its factor `qemu`
 
 Environment:
-  PRECOPY_QEMU       the QEMU to use
+  PRECOPY_QEMU       the lab's own QEMU
   PRECOPY_BUILT      a folder with a `guest` and an `observer` built elsewhere: none is built then
   PRECOPY_LAB_STATE  the folder in which labs keep their state";
 
@@ -206,6 +208,9 @@ pub struct ExperimentArgs {
     /// Run the missing trials of this run, in their planned order
     #[arg(long, value_name = "RUN")]
     pub resume: Option<Utf8PathBuf>,
+    /// A QEMU that the experiment's factor `qemu` names; may be given several times
+    #[arg(long = "qemu", value_name = "NAME=PATH")]
+    pub qemus: Vec<Given>,
     /// Only the cells that this holds for, such as `memory=256MiB`
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,

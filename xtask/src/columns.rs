@@ -18,14 +18,16 @@ pub fn aligned<const N: usize>(align: [Align; N], rows: &[[String; N]]) -> Vec<S
 /// The same for a number of columns that is known only when the program runs.
 pub fn aligned_columns(align: &[Align], rows: &[impl AsRef<[String]>]) -> Vec<String> {
     let length = |row: &[String], column: usize| row.get(column).map(|text| text.chars().count());
-    let width =
-        |column: usize| rows.iter().filter_map(|row| length(row.as_ref(), column)).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| length(row.as_ref(), column)).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..align.len()).map(width).collect();
     let line = |row: &[String]| {
-        let padded = row.iter().zip(align).zip(&widths).map(|((text, align), &width)| match align {
-            Align::Left => format!("{text:<width$}"),
-            Align::Right => format!("{text:>width$}"),
-        });
+        let padded =
+            row.iter().zip(align).zip(&widths).map(|((text, align), &width)| match align {
+                Align::Left => format!("{text:<width$}"),
+                Align::Right => format!("{text:>width$}"),
+            });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(|row| line(row.as_ref())).collect()

@@ -1,24 +1,31 @@
 //! What trials are made with on this machine: QEMU, accelerator, guest and observer.
 
-use crate::{build, show};
-use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
-use harness::trial::Equipment;
+use crate::{
+    build,
+    exit::{Exit, Failure, Result},
+    qemus::Named,
+    show,
+};
+use anyhow::{Context, anyhow};
+use camino::{Utf8Path, Utf8PathBuf};
+use harness::{run_folder, settings::QemuName, trial::Equipment};
 use lab::{
     hypervisor::qemu::{
         Accelerator,
         find::{self, Qemu},
+        machine,
         probe::{self, Probe},
     },
     spec::{self, LabSpec},
 };
+use std::collections::BTreeMap;
 
 /// Everything, and how it came to be chosen.
 #[derive(Debug)]
 pub struct Equipped {
     /// For the trials.
     pub equipment: Equipment,
-    /// The QEMU that was chosen.
+    /// The lab's own QEMU.
     pub qemu: Qemu,
     /// Why this accelerator.
     pub accelerator_reason: String,
@@ -28,11 +35,12 @@ pub struct Equipped {
     pub warnings: Vec<String>,
 }
 
-/// Builds, chooses and probes for a lab.
+/// Builds, chooses and probes for a lab and the QEMUs that an experiment brings along.
 ///
 /// # Errors
-/// When something cannot be built, there is no QEMU, or the guest does not run.
-pub fn equip(spec: &LabSpec) -> Result<Equipped> {
+/// When something cannot be built, there is no QEMU, the guest does not run, or the QEMUs have no
+/// accelerator or no machine type in common.
+pub fn equip(spec: &LabSpec, named: &Named) -> Result<Equipped> {
     match build::elsewhere() {
         None => show::tell("building the guest and the observer"),
         Some(folder) => show::tell(&format!("guest and observer from {folder}")),
@@ -40,32 +48,110 @@ pub fn equip(spec: &LabSpec) -> Result<Equipped> {
     let built = build::build()?;
     let wanted = spec.qemu.as_ref();
     let explicit = wanted.and_then(|qemu| qemu.binary.as_deref());
-    let choice = find::choose(explicit.map(camino::Utf8Path::as_std_path))?;
-    let path =
-        Utf8PathBuf::try_from(choice.qemu.path.clone()).context("a QEMU with an odd path")?;
+    let choice = find::choose(explicit.map(Utf8Path::as_std_path))?;
+    let path = utf8(&choice.qemu)?;
     let guest_sha256 = find::file_sha256(built.guest.as_std_path())?;
-    let key = format!("{} {guest_sha256} {} {}", choice.qemu.sha256()?, kernel(), cpu_model());
     let wish = wanted.map_or(spec::Accelerator::Auto, |qemu| qemu.accelerator);
-    let Probe { accelerator, reason, .. } = match wish {
-        spec::Accelerator::Auto => {
-            probe::probe_cached(&path, &built.guest, &key, &probe::cache_file())?
-        }
-        spec::Accelerator::Kvm => told(Accelerator::Kvm),
-        spec::Accelerator::Tcg => told(Accelerator::Tcg),
-    };
+
+    let alone = named.programs.is_empty();
+    let mut all: Vec<(QemuName, &Qemu)> = Vec::new();
+    if alone || named.with_lab {
+        all.push((QemuName::lab(), &choice.qemu));
+    }
+    all.extend(named.programs.iter().map(|(name, qemu)| (name.clone(), qemu)));
+    let mut probes = Vec::new();
+    for (name, qemu) in &all {
+        let probe = accelerator(qemu, wish, &built.guest, &guest_sha256);
+        probes.push((name, probe.with_context(|| format!("failed to probe the QEMU `{name}`"))?));
+    }
+    let (accelerator, accelerator_reason) = agreed(&probes)?;
+    let mut warnings = named.warnings.clone();
+    if alone || named.with_lab {
+        warnings.splice(..0, choice.warnings);
+    }
     Ok(Equipped {
         equipment: Equipment {
             qemu: path,
+            qemus: if alone { BTreeMap::new() } else { described(&all)? },
+            machine: pinned(&all)?,
             accelerator,
             guest: built.guest,
             observer: built.observer,
             memory_folder: None,
         },
         qemu: choice.qemu,
-        accelerator_reason: reason,
+        accelerator_reason,
         guest_sha256,
-        warnings: choice.warnings,
+        warnings,
     })
+}
+
+fn utf8(qemu: &Qemu) -> anyhow::Result<Utf8PathBuf> {
+    Utf8PathBuf::try_from(qemu.path.clone()).context("a QEMU with an odd path")
+}
+
+/// What the manifest and records say of each QEMU.
+fn described(all: &[(QemuName, &Qemu)]) -> anyhow::Result<BTreeMap<QemuName, run_folder::Qemu>> {
+    let described = |qemu: &Qemu| -> anyhow::Result<run_folder::Qemu> {
+        let version = qemu.full_version.clone();
+        Ok(run_folder::Qemu { path: utf8(qemu)?, version, sha256: qemu.sha256()? })
+    };
+    all.iter().map(|(name, qemu)| Ok((name.clone(), described(qemu)?))).collect()
+}
+
+/// The machine type that all guests have, where several QEMUs take part: then levels differ in
+/// the program alone, and a guest can move from one to the other.
+fn pinned(all: &[(QemuName, &Qemu)]) -> Result<Option<String>> {
+    if all.len() < 2 {
+        return Ok(None);
+    }
+    let mut versions = Vec::new();
+    for (name, qemu) in all {
+        let known = machine::versions(&qemu.path)
+            .with_context(|| format!("failed to ask the QEMU `{name}` for its machine types"))?;
+        versions.push((name.as_str(), known));
+    }
+    let machine = machine::newest_common(&versions);
+    machine.map(Some).map_err(|error| Failure::new(Exit::InvalidInput, error))
+}
+
+fn accelerator(
+    qemu: &Qemu,
+    wish: spec::Accelerator,
+    guest: &Utf8Path,
+    guest_sha256: &str,
+) -> anyhow::Result<Probe> {
+    match wish {
+        spec::Accelerator::Auto => {
+            let key = format!("{} {guest_sha256} {} {}", qemu.sha256()?, kernel(), cpu_model());
+            probe::probe_cached(&utf8(qemu)?, guest, &key, &probe::cache_file())
+        }
+        spec::Accelerator::Kvm => Ok(told(Accelerator::Kvm)),
+        spec::Accelerator::Tcg => Ok(told(Accelerator::Tcg)),
+    }
+}
+
+/// The accelerator that all QEMUs are to use, and why: results of two are never compared.
+fn agreed(probes: &[(&QemuName, Probe)]) -> Result<(Accelerator, String)> {
+    let Some((_, first)) = probes.first() else {
+        return Err(anyhow!("no QEMU takes part").into());
+    };
+    let each = |say: fn(&Probe) -> String| {
+        let all = probes.iter().map(|(name, probe)| format!("`{name}`: {}", say(probe)));
+        all.collect::<Vec<_>>().join("; ")
+    };
+    if probes.iter().any(|(_, probe)| probe.accelerator != first.accelerator) {
+        let choices =
+            each(|probe| format!("{} ({})", probe.accelerator.name().to_uppercase(), probe.reason));
+        let text = format!(
+            "the QEMUs of this experiment would not run guests alike, and could not be compared: \
+             {choices}\n\nhint: `qemu: {{accelerator: tcg}}` in the lab file is for all of them"
+        );
+        return Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
+    }
+    let alike = probes.iter().all(|(_, probe)| probe.reason == first.reason);
+    let reason = if alike { first.reason.clone() } else { each(|probe| probe.reason.clone()) };
+    Ok((first.accelerator, reason))
 }
 
 fn told(accelerator: Accelerator) -> Probe {
@@ -86,4 +172,26 @@ pub fn cpu_model() -> String {
         || "unknown".to_owned(),
         |line| line.trim_start_matches([' ', '\t', ':']).to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qemus_that_would_not_run_alike_are_refused() {
+        let names = [QemuName::lab(), QemuName::program("new").expect("a name")];
+        let probe =
+            |accelerator, reason: &str| Probe { reason: reason.to_owned(), ..told(accelerator) };
+        let probes = |of: [Probe; 2]| names.iter().zip(of).collect::<Vec<_>>();
+        let (tcg, kvm) = (Accelerator::Tcg, Accelerator::Kvm);
+        let same = agreed(&probes([probe(tcg, "x"), probe(tcg, "x")])).expect("alike");
+        assert_eq!(same, (tcg, "x".to_owned()));
+        let same = agreed(&probes([probe(kvm, "fast"), probe(kvm, "faster")])).expect("alike");
+        assert_eq!(same, (kvm, "`lab`: fast; `new`: faster".to_owned()));
+        let error = agreed(&probes([probe(kvm, "fast"), probe(tcg, "slow")])).expect_err("mixed");
+        assert_eq!(error.exit, Exit::InvalidInput);
+        let words = error.error.expect("words").to_string();
+        assert!(words.contains("`lab`: KVM (fast); `new`: TCG (slow)"), "{words}");
+    }
 }

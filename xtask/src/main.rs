@@ -13,6 +13,7 @@ mod files;
 mod judging;
 mod labs;
 mod provenance;
+mod qemus;
 mod setup;
 mod show;
 

@@ -45,3 +45,23 @@ fn first_line(command: &Command) -> Option<String> {
     let output = command.clone().timeout(TIMEOUT).run().ok()?;
     output.text().lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::{experiment::Experiment, run_folder::Manifest};
+
+    /// A kept run from before some of today's factors: its plan has its hash still, so it could be
+    /// resumed, and its manifest and experiment are understood.
+    #[test]
+    fn plans_of_older_runs_keep_their_hashes() {
+        let file = build::repository().join("docs/precopy-2026-11-22/manifest.json");
+        let manifest = std::fs::read_to_string(file).expect("read");
+        let manifest: Manifest = serde_json::from_str(&manifest).expect("a manifest");
+        let experiment: Experiment =
+            serde_json::from_value(manifest.experiment.clone()).expect("an experiment");
+        let plan = Plan::new(&experiment, 3);
+        assert_eq!(plan_hash(&plan).expect("a hash"), manifest.plan_hash);
+        assert_eq!(manifest.programs().len(), 1);
+    }
+}

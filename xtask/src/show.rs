@@ -81,7 +81,8 @@ pub fn json(folder: &RunFolder, judgement: Option<&Judgement>) -> Result<String>
 /// # Errors
 /// When the run cannot be read, or its folder not be written.
 pub fn write_report(folder: &RunFolder, judgement: Option<&Judgement>) -> Result<()> {
-    let (summary, markdown) = with(folder, judgement, |run| (run.summary.clone(), report::markdown(run)))?;
+    let (summary, markdown) =
+        with(folder, judgement, |run| (run.summary.clone(), report::markdown(run)))?;
     folder.write_summary(&summary)?;
     folder.write_report(&markdown)?;
     Ok(())

@@ -18,7 +18,10 @@ pub fn problems<T>(parsed: &Parsed<T>, key: &str, claims: &[Claim]) -> Vec<Probl
         if metric::definition(&claim.x).is_none() && !quantities().contains(claim.x.as_str()) {
             let problem = if NAMES.contains(&claim.x.as_str()) {
                 parsed
-                    .problem(&at("x"), format!("levels of `{}` are words, and cannot grow", claim.x))
+                    .problem(
+                        &at("x"),
+                        format!("levels of `{}` are words, and cannot grow", claim.x),
+                    )
                     .hint("name a metric, or a factor whose levels are quantities")
             } else {
                 let known = metrics().chain(quantities());

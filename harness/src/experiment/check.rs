@@ -3,7 +3,7 @@
 mod cells;
 mod levels;
 
-use super::{Experiment, Selection};
+use super::{Experiment, Selection, qemus};
 use lab::{
     units::Millis,
     yaml::{Parsed, Problem, one_of},
@@ -21,6 +21,7 @@ const NAME_CHARS: usize = 40;
 pub(super) fn problems(parsed: &Parsed<Experiment>) -> Vec<Problem> {
     let mut problems = Vec::new();
     top(parsed, &mut problems);
+    qemus::check(parsed, &mut problems);
     levels::check(parsed, &mut problems);
     problems.extend(crate::claim::problems(parsed, "claims", &parsed.value.claims));
     problems.extend(crate::judge::problems(parsed, "judge", &parsed.value.judge));

@@ -1,7 +1,7 @@
 //! The factors: declared once, here.
 
 use crate::settings::{
-    BandwidthLimit, Content, Pattern, Settings,
+    BandwidthLimit, Content, Pattern, QemuPair, Settings,
     level::{Level, LevelError, text_form},
 };
 use lab::units::{BitRate, Bytes, Millis, PageRate};
@@ -38,9 +38,10 @@ pub enum LinkRate {
 text_form!(Filled { WorkingSet = "working_set", Memory = "memory" } or Size(Bytes));
 text_form!(LinkRate { Lab = "lab" } or Shaped(BitRate));
 
-/// Declares the factors, each with its type and its default level.
+/// Declares the factors, each with its type and its default level. A factor that came later is
+/// not written in a plan where it has its default, so that older plans keep their hashes.
 macro_rules! factors {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr,)+) => {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr $(, unwritten if $skip:literal)?;)+) => {
         /// The levels of every factor. In YAML a factor has one level or a list of them.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields, expecting = "a mapping of factors to their levels")]
@@ -57,9 +58,9 @@ macro_rules! factors {
         }
 
         /// One level of each factor.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
         pub struct Levels {
-            $($(#[$doc])* pub $name: $type,)+
+            $($(#[$doc])* $(#[serde(skip_serializing_if = $skip)])? pub $name: $type,)+
         }
 
         /// Some of the factors, one level each: what an exclude, an include or a filter names.
@@ -76,7 +77,7 @@ macro_rules! factors {
             /// The first level of each factor; `None` when one has no level.
             #[must_use]
             pub fn first(&self) -> Option<Levels> {
-                Some(Levels { $($name: *self.$name.first()?,)+ })
+                Some(Levels { $($name: self.$name.first()?.clone(),)+ })
             }
 
             /// The full factorial; the last factor varies fastest. Empty when a factor has no
@@ -86,7 +87,9 @@ macro_rules! factors {
                 let mut rows: Vec<Levels> = self.first().into_iter().collect();
                 $(rows = rows
                     .iter()
-                    .flat_map(|row| self.$name.iter().map(|level| Levels { $name: *level, ..*row }))
+                    .flat_map(|row| {
+                        self.$name.iter().map(|level| Levels { $name: level.clone(), ..row.clone() })
+                    })
                     .collect();)+
                 rows
             }
@@ -104,7 +107,7 @@ macro_rules! factors {
             pub fn each(&self) -> Vec<(&'static str, usize, Selection)> {
                 let mut each = Vec::new();
                 $(for (index, level) in self.$name.iter().enumerate() {
-                    let selection = Selection { $name: Some(*level), ..Selection::default() };
+                    let selection = Selection { $name: Some(level.clone()), ..Selection::default() };
                     each.push((stringify!($name), index, selection));
                 })+
                 each
@@ -129,19 +132,19 @@ macro_rules! factors {
             /// Whether the levels are those it names.
             #[must_use]
             pub fn matches(&self, levels: &Levels) -> bool {
-                $(self.$name.is_none_or(|level| level == levels.$name))&&+
+                $(self.$name.as_ref().is_none_or(|level| *level == levels.$name))&&+
             }
 
             /// These levels, but those it names.
             #[must_use]
-            pub fn over(&self, levels: Levels) -> Levels {
-                Levels { $($name: self.$name.unwrap_or(levels.$name),)+ }
+            pub fn over(&self, levels: &Levels) -> Levels {
+                Levels { $($name: self.$name.as_ref().unwrap_or(&levels.$name).clone(),)+ }
             }
 
             /// Each factor that it names, with its level as text.
             #[must_use]
             pub fn texts(&self) -> Vec<(&'static str, String)> {
-                [$((stringify!($name), self.$name.map(|level| level.to_string())),)+]
+                [$((stringify!($name), self.$name.as_ref().map(ToString::to_string)),)+]
                     .into_iter()
                     .filter_map(|(name, level)| Some((name, level?)))
                     .collect()
@@ -160,24 +163,27 @@ macro_rules! factors {
 
 factors! {
     /// The guest's memory. Default: `256 MiB`.
-    memory: Bytes = Bytes(256 << 20),
+    memory: Bytes = Bytes(256 << 20);
     /// The part of it that the workload touches. Default: `64 MiB`.
-    working_set: Bytes = Bytes(64 << 20),
+    working_set: Bytes = Bytes(64 << 20);
     /// The part of it that is filled before the migration, working set included: `working_set`,
     /// `memory` (all that the guest can fill) or a size. Default: `working_set`.
-    filled: Filled = Filled::WorkingSet,
+    filled: Filled = Filled::WorkingSet;
     /// Pages of 4 KiB touched per second. Default: `1000 pages/s`.
-    touch_rate: PageRate = PageRate(1000),
+    touch_rate: PageRate = PageRate(1000);
     /// Order of the touches: `idle`, `sequential`, `random`, `hotspot`. Default: `random`.
-    pattern: Pattern = Pattern::Random,
+    pattern: Pattern = Pattern::Random;
     /// What the pages hold: `random`, `sparse`, `zero`. Default: `random`.
-    content: Content = Content::Random,
+    content: Content = Content::Random;
     /// Rate of the migration network's links; `lab` leaves the lab's own. Default: `lab`.
-    link_rate: LinkRate = LinkRate::Lab,
+    link_rate: LinkRate = LinkRate::Lab;
     /// The hypervisor's own cap: `default`, `unlimited` or a rate. Default: `default`.
-    bandwidth_limit: BandwidthLimit = BandwidthLimit::Default,
+    bandwidth_limit: BandwidthLimit = BandwidthLimit::Default;
     /// The downtime that the hypervisor aims at. Default: `300 ms`.
-    downtime_limit: Millis = Millis(300),
+    downtime_limit: Millis = Millis(300);
+    /// Which QEMUs run at both ends: `lab`, a name of [`super::Experiment::qemus`], or
+    /// `NAME to NAME`. Default: `lab`.
+    qemu: QemuPair = QemuPair::lab(), unwritten if "QemuPair::is_lab";
 }
 
 impl Levels {
@@ -201,6 +207,7 @@ impl Levels {
             },
             bandwidth_limit: self.bandwidth_limit,
             downtime_limit: self.downtime_limit,
+            qemu: self.qemu.clone(),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod check;
 mod factors;
+mod qemus;
 
 pub use factors::{Factors, Filled, GUEST_OWN, Levels, LinkRate, NAMES, Selection, fillable};
+pub use qemus::Qemus;
 
 use crate::claim::Claim;
 use crate::judge::Rules;
@@ -47,6 +49,9 @@ pub struct Experiment {
     /// takes one out. Default: `total_time` and `stream_bytes` 5 %, `vcpu_pause` 25 %.
     #[serde(default, skip_serializing_if = "Rules::is_default")]
     pub judge: Rules,
+    /// Programs that the factor `qemu` names, by their names. Names that no level has are fine.
+    #[serde(default, skip_serializing_if = "Qemus::is_empty")]
+    pub qemus: Qemus,
     /// What is varied, and what is held. A factor that is left out has its default.
     #[serde(default)]
     pub factors: Factors,
@@ -131,17 +136,31 @@ impl Experiment {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, Report> {
-        let parsed = yaml::parse::<Self>(file_name, text).map_err(factors_go_below)?;
+        Self::parse_with(file_name, text, &Qemus::new())
+    }
+
+    /// As [`Self::parse`]; these programs are added to those of the text, or replace them.
+    fn parse_with(file_name: &str, text: &str, given: &Qemus) -> Result<Self, Report> {
+        let mut parsed = yaml::parse::<Self>(file_name, text).map_err(factors_go_below)?;
+        parsed.value.qemus.extend(given.clone());
         let problems = check::problems(&parsed);
         parsed.checked(problems)
     }
 
-    /// Reads and checks an experiment file.
+    /// Reads and checks an experiment file. The programs `given` are added to those that it
+    /// names, or replace them; its own relative paths are from its folder.
     ///
     /// # Errors
     /// When it cannot be read, or anything is wrong with it.
-    pub fn read(path: &Utf8Path) -> Result<Self, FileError> {
-        Ok(Self::parse(path.as_str(), &yaml::read_text(path)?)?)
+    pub fn read(path: &Utf8Path, given: &Qemus) -> Result<Self, FileError> {
+        let mut experiment = Self::parse_with(path.as_str(), &yaml::read_text(path)?, given)?;
+        let folder = path.parent().unwrap_or(Utf8Path::new(""));
+        for (name, program) in &mut experiment.qemus {
+            if !given.contains_key(name) {
+                *program = folder.join(&*program);
+            }
+        }
+        Ok(experiment)
     }
 
     /// The levels of every cell: the factorial in its order less the excluded, then the included.
@@ -150,7 +169,7 @@ impl Experiment {
         let mut cells = self.factors.product();
         cells.retain(|levels| !self.exclude.iter().any(|selection| selection.matches(levels)));
         if let Some(first) = self.factors.first() {
-            cells.extend(self.include.iter().map(|selection| selection.over(first)));
+            cells.extend(self.include.iter().map(|selection| selection.over(&first)));
         }
         cells
     }
@@ -172,7 +191,7 @@ impl Experiment {
         let varying = self.varying();
         self.combinations()
             .into_iter()
-            .map(|levels| Cell { id: id(&levels, &varying), levels, settings: levels.settings() })
+            .map(|levels| Cell { id: id(&levels, &varying), settings: levels.settings(), levels })
             .collect()
     }
 }

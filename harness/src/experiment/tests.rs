@@ -70,6 +70,14 @@ const BAD: &[(&str, &str)] = &[
         "judge:\n  total_tiem: 5 %\n  sync_count: 5 %\n  guest_slowdown: 5 %\n  rounds: 2 points\n  colour: off\n",
     ),
     ("judge_nothing", "judge: { total_time: off, stream_bytes: off, vcpu_pause: off }\n"),
+    (
+        "qemu_unknown",
+        "qemus: { old: /opt/9/qemu, new: /usr/bin/qemu }\nfactors:\n  qemu: [old, nwe, old to newer, lab]\n",
+    ),
+    ("qemu_unknown_in_include", "include:\n  - { qemu: lab to new }\n"),
+    ("qemu_by_its_path", "factors: { qemu: [lab, /usr/bin/qemu-system-x86_64] }\n"),
+    ("qemu_names", "qemus: { to: /a, lab: /b, 9.2: /c, a b: /d, e: '' }\n"),
+    ("qemu_twice", "qemus: { new: /a }\nfactors: { qemu: [new, new to new] }\n"),
     ("description", "description: |\n  one\n  two\n"),
 ];
 
@@ -177,9 +185,63 @@ fn settings_read_back_from_a_record() {
     }
 }
 
+#[test]
+fn qemus_make_cells_by_their_names() {
+    let experiment = good(
+        "qemus: { old: /opt/9/qemu, new: /usr/bin/qemu, unused: /x }\n\
+         factors: { qemu: [lab, old, old to new], touch_rate: [1 pages/s, 2 pages/s] }\n\
+         exclude: [{ qemu: old, touch_rate: 2 pages/s }]\n",
+    );
+    insta::assert_snapshot!(ids(&experiment).join("\n"), @"
+    touch_rate=1 pages/s, qemu=lab
+    touch_rate=1 pages/s, qemu=old
+    touch_rate=1 pages/s, qemu=old to new
+    touch_rate=2 pages/s, qemu=lab
+    touch_rate=2 pages/s, qemu=old to new
+    ");
+    let names = experiment.qemus_that_run();
+    let names: Vec<&str> = names.iter().map(crate::settings::QemuName::as_str).collect();
+    assert_eq!(names, ["lab", "new", "old"]);
+    for cell in experiment.cells() {
+        let json = serde_json::to_string(&cell).expect("JSON");
+        assert!(!json.contains('/') || json.contains("pages/s"), "a path in {json}");
+        assert!(!json.contains("opt") && !json.contains("bin"), "a path in {json}");
+        let json = serde_json::to_string(&cell.settings).expect("JSON");
+        assert_eq!(serde_json::from_str::<Settings>(&json).expect(&json), cell.settings);
+        // Records and plans from before there were others have no such field.
+        assert_eq!(json.contains("qemu"), !cell.settings.qemu.is_lab(), "{json}");
+    }
+}
+
+#[test]
+fn programs_that_are_given_are_added_or_replace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+    let file = folder.join("q.yaml");
+    let text =
+        "name: q\nreplicates: 1\nqemus: { a: bin/a, b: /b, c: c }\nfactors: { qemu: [a, b, d] }\n";
+    std::fs::write(&file, text).expect("written");
+    let given = |pairs: &[(&str, &str)]| -> Qemus {
+        pairs.iter().map(|(name, path)| ((*name).to_owned(), (*path).into())).collect()
+    };
+    let experiment = Experiment::read(&file, &given(&[("d", "here/d"), ("b", "other")]));
+    let experiment = experiment.unwrap_or_else(|error| panic!("{error}"));
+    // Those of the file are from its folder, those given from where they were given.
+    let expected = [
+        ("a", folder.join("bin/a")),
+        ("b", "other".into()),
+        ("c", folder.join("c")),
+        ("d", "here/d".into()),
+    ];
+    let expected = expected.map(|(name, path)| (name.to_owned(), path));
+    assert_eq!(experiment.qemus, expected.into());
+    let error = Experiment::read(&file, &Qemus::new()).expect_err("d is unknown").to_string();
+    assert!(error.contains("no QEMU is named `d`"), "{error}");
+}
+
 /// Experiments shipped, by name.
 fn shipped(name: &str) -> Experiment {
-    Experiment::read(format!("../experiments/{name}.yaml").as_str().into())
+    Experiment::read(format!("../experiments/{name}.yaml").as_str().into(), &Qemus::new())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -150,7 +150,10 @@ impl Subject {
     /// The subject of a run, but for what only its records say (policy, settings).
     #[must_use]
     pub(super) fn of(manifest: &Manifest) -> Self {
-        let qemu = format!("{}, SHA-256 {}", manifest.qemu.version, short(&manifest.qemu.sha256));
+        let programs = manifest.programs().into_iter().map(|(name, qemu)| {
+            let what = name.map_or_else(|| "QEMU".to_owned(), |name| format!("QEMU {name}"));
+            (what, format!("{}, SHA-256 {}", qemu.version, short(&qemu.sha256)))
+        });
         let harness = match &manifest.git {
             None => manifest.harness_version.clone(),
             Some(git) => format!(
@@ -164,11 +167,12 @@ impl Subject {
             let value = manifest.experiment.get(name)?.as_str()?;
             Some((name.to_owned(), value.to_owned()))
         });
+        let machine = manifest.machine.clone().map(|machine| ("machine".to_owned(), machine));
         Self {
-            programs: [("QEMU".to_owned(), qemu)].into(),
+            programs: programs.collect(),
             kernel: manifest.host.kernel.clone(),
             policy: String::new(),
-            settings: of_experiment.collect(),
+            settings: of_experiment.chain(machine).collect(),
             harness,
         }
     }

@@ -14,7 +14,8 @@ fn nodes() -> Vec<String> {
 }
 
 fn shipped(name: &str) -> Experiment {
-    Experiment::read(format!("../experiments/{name}.yaml").as_str().into())
+    let programs = crate::experiment::Qemus::new();
+    Experiment::read(format!("../experiments/{name}.yaml").as_str().into(), &programs)
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

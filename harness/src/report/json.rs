@@ -8,6 +8,7 @@ use crate::run_folder::{Git, Guest, Host, Qemu};
 use crate::summary::Summary;
 use camino::Utf8Path;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Version of the layout, the field `schema`.
 const SCHEMA: u32 = 1;
@@ -29,6 +30,10 @@ struct Report<'a> {
     accelerator_reason: &'a str,
     guest: &'a Guest,
     qemu: &'a Qemu,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    qemus: BTreeMap<&'a str, Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<&'a str>,
     host: &'a Host,
     git: Option<&'a Git>,
     harness_version: &'a str,
@@ -40,6 +45,13 @@ struct Report<'a> {
     judgement: Option<&'a Judgement>,
     /// Empty where the experiment claims nothing.
     claims: &'a [Tested],
+}
+
+/// A QEMU that an experiment names: where it lies on one machine says nothing.
+#[derive(Serialize)]
+struct Named<'a> {
+    version: &'a str,
+    sha256: &'a str,
 }
 
 /// The run as one JSON object, ending in a newline.
@@ -64,6 +76,12 @@ pub fn json(run: Run<'_>) -> Result<String, serde_json::Error> {
         accelerator_reason: &manifest.accelerator_reason,
         guest: &manifest.guest,
         qemu: &manifest.qemu,
+        qemus: manifest
+            .qemus
+            .iter()
+            .map(|(name, Qemu { version, sha256, .. })| (name.as_str(), Named { version, sha256 }))
+            .collect(),
+        machine: manifest.machine.as_deref(),
         host: &manifest.host,
         git: manifest.git.as_ref(),
         harness_version: &manifest.harness_version,

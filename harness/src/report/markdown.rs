@@ -45,9 +45,12 @@ pub fn markdown(run: Run<'_>) -> String {
     format!("# {}\n\n{}", escape(&run.manifest.name), sections.join("\n"))
 }
 
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace(['`', '|', '\n'], " "))
+}
+
 fn what_was_run(run: Run<'_>) -> String {
     let Run { manifest, summary, .. } = run;
-    let code = |text: &str| format!("`{}`", text.replace(['`', '|', '\n'], " "));
     let file = |name: &Option<camino::Utf8PathBuf>| {
         name.as_ref().map_or_else(|| "–".to_owned(), |path| code(path.as_str()))
     };
@@ -88,15 +91,8 @@ fn what_was_run(run: Run<'_>) -> String {
                 escape(&manifest.accelerator_reason)
             ),
         ),
-        (
-            "QEMU",
-            format!(
-                "{} ({}, SHA-256 {})",
-                escape(&manifest.qemu.version),
-                code(manifest.qemu.path.as_str()),
-                code(short(&manifest.qemu.sha256))
-            ),
-        ),
+        ("QEMU", programs(run)),
+        ("Machine", manifest.machine.as_deref().map(escape).unwrap_or_default()),
         (
             "Guest",
             format!(
@@ -130,6 +126,19 @@ fn what_was_run(run: Run<'_>) -> String {
         .collect();
     let heads = [String::new(), String::new()];
     format!("## What was run\n\n{}", markdown_table(&heads, &[false, false], &rows))
+}
+
+/// The QEMUs that took part. Where there are several, their paths are the manifest's affair: a
+/// name means the same on another machine.
+fn programs(run: Run<'_>) -> String {
+    let programs = run.manifest.programs().into_iter().map(|(name, qemu)| {
+        let (version, hash) = (escape(&qemu.version), code(short(&qemu.sha256)));
+        match name {
+            Some(name) => format!("{}: {version} (SHA-256 {hash})", code(name)),
+            None => format!("{version} ({}, SHA-256 {hash})", code(qemu.path.as_str())),
+        }
+    });
+    programs.collect::<Vec<_>>().join(", ")
 }
 
 /// The first digits of a hash: enough to compare by eye; the manifest has all of it.
@@ -265,6 +274,9 @@ fn repeat(run: Run<'_>) -> String {
     }
     if let Some(file) = &manifest.lab_file {
         let _ = write!(command, " --lab {file}");
+    }
+    for name in manifest.qemus.keys().filter(|name| *name != "lab") {
+        let _ = write!(command, " --qemu {name}=PATH");
     }
     format!(
         "## Repeat it, look further\n\n\

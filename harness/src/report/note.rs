@@ -32,8 +32,9 @@ pub(super) fn heading(run: Run<'_>) -> Vec<String> {
             manifest.run
         ),
         format!(
-            "QEMU {} under {}, {} guest{}{}",
-            manifest.qemu.version,
+            "QEMU {}{} under {}, {} guest{}{}",
+            versions(run),
+            manifest.machine.as_ref().map(|it| format!(" (machine {it})")).unwrap_or_default(),
             accelerator(run),
             manifest.guest.kind,
             if policies.is_empty() { "" } else { ", policy " },
@@ -44,6 +45,19 @@ pub(super) fn heading(run: Run<'_>) -> Vec<String> {
         lines.push(format!("Same in all: {}", constants.join(", ")));
     }
     lines
+}
+
+/// The version of the one QEMU, or each name with its version.
+fn versions(run: Run<'_>) -> String {
+    let programs = run.manifest.programs();
+    let versions: Vec<String> = programs
+        .into_iter()
+        .map(|(name, qemu)| match name {
+            Some(name) => format!("`{name}` {}", qemu.version),
+            None => qemu.version.clone(),
+        })
+        .collect();
+    versions.join(", ")
 }
 
 fn accelerator(run: Run<'_>) -> String {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::fixture;
 use crate::record::{Metric, Record};
+use crate::run_folder::Qemu;
+use crate::settings::{QemuPair, level::Level};
 
 fn run<'a>(manifest: &'a Manifest, summary: &'a Summary, warnings: &'a [String]) -> Run<'a> {
     let folder = Utf8Path::new("runs/20261122T124637Z-quick");
@@ -156,4 +158,50 @@ fn the_json_of_a_run() {
     assert_eq!(value["complete"], false);
     assert_eq!(value["summary"]["outcomes"]["not_converged"], 1);
     insta::assert_snapshot!("report.json", text);
+}
+
+/// The records of a run with several QEMUs; the first has the level that is not written.
+fn several_qemus() -> (Manifest, Vec<Record>) {
+    let mut manifest = fixture::manifest();
+    let other = Qemu {
+        path: "/opt/secret/qemu-9".into(),
+        version: "9.2.0 (mine)".to_owned(),
+        sha256: "9b".repeat(32),
+    };
+    manifest.qemus =
+        [("lab", manifest.qemu.clone()), ("v9", other)].map(|(n, q)| (n.to_owned(), q)).into();
+    manifest.machine = Some("pc-i440fx-9.2".to_owned());
+    let levels = ["lab", "v9", "v9 to lab"];
+    let records = (0..6)
+        .zip(levels.into_iter().cycle())
+        .map(|(trial, level)| {
+            let mut record = fixture::completed(trial, 5000);
+            record.settings.qemu = QemuPair::read(level).unwrap();
+            record.cell = format!("qemu={level}");
+            record
+        })
+        .collect();
+    (manifest, records)
+}
+
+#[test]
+fn several_qemus_are_a_factor_and_have_no_paths() {
+    let (manifest, records) = several_qemus();
+    let summary = Summary::of(&records);
+    assert_eq!(summary.factors, ["qemu"]);
+    let counts: Vec<(&str, u32)> =
+        summary.cells.iter().map(|cell| (cell.factors[0].value.as_str(), cell.n)).collect();
+    assert_eq!(counts, [("lab", 2), ("v9", 2), ("v9 to lab", 2)]);
+    let run = run(&manifest, &summary, &[]);
+    insta::assert_snapshot!("several-qemus", table(run, Style::PLAIN));
+    let (markdown, json) = (markdown(run), json(run).unwrap());
+    assert!(markdown.contains("| Machine | pc-i440fx-9.2 |"), "{markdown}");
+    assert!(markdown.contains("`v9`: 9.2.0 (mine) (SHA-256 `9b9b9b9b9b9b`)"), "{markdown}");
+    assert!(markdown.contains("--lab labs/local.yaml --qemu v9=PATH\n"), "{markdown}");
+    for text in [&markdown, &json] {
+        assert!(!text.contains("/opt/secret"), "{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["qemus"]["v9"]["version"], "9.2.0 (mine)");
+    assert_eq!(json["machine"], "pc-i440fx-9.2");
 }

@@ -105,7 +105,7 @@ fn cut(text: &mut String, most: usize) {
 mod tests {
     use super::*;
     use crate::fixture;
-    use crate::record::Round;
+    use crate::record::{Program, Programs, Round};
 
     fn big() -> Record {
         let mut record = fixture::not_converged(3, 20_000);
@@ -119,6 +119,16 @@ mod tests {
                 stopped: false,
             })
             .collect();
+        let program = |name: &str| Program {
+            name: name.repeat(20),
+            version: "10.0.2 (Debian 1:10.0.2+ds-2+deb13u1~bpo12+1)".to_owned(),
+            sha256: "0a4d55a8".repeat(8),
+        };
+        record.programs = Some(Programs {
+            source: program("a"),
+            target: program("b"),
+            machine: Some("pc-i440fx-10.0".to_owned()),
+        });
         record.reason = Some("qemu said: ünhappy\n".repeat(5000));
         for definition in crate::metric::ALL.iter().step_by(2) {
             let reason = "the answer lacked it; ".repeat(100);
@@ -136,6 +146,7 @@ mod tests {
         let back: Record = serde_json::from_str(&line).unwrap();
         assert_eq!(back.rounds.first().unwrap().number, 1);
         assert_eq!(back.rounds.last().unwrap().number, 400);
+        assert_eq!(back.programs, big().programs);
         assert!(back.reason.unwrap().contains("bytes more in the log"));
     }
 

@@ -44,8 +44,15 @@ pub struct Manifest {
     pub accelerator_reason: String,
     /// The guest.
     pub guest: Guest,
-    /// The hypervisor's program.
+    /// The lab's own QEMU, whether it took part or not: see [`Self::programs`].
     pub qemu: Qemu,
+    /// The QEMUs that took part, by the names that the experiment calls them, `lab` for the lab's
+    /// own; empty where that one alone took part.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub qemus: BTreeMap<String, Qemu>,
+    /// The machine type that every guest had, pinned because several QEMUs took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// The source tree this was built from, where there is one.
     pub git: Option<Git>,
     /// Version of this program.
@@ -66,6 +73,17 @@ pub struct Manifest {
 
 const fn first_definitions() -> u32 {
     1
+}
+
+impl Manifest {
+    /// The QEMUs that took part: name and program. The name of the only one is not said.
+    #[must_use]
+    pub fn programs(&self) -> Vec<(Option<&str>, &Qemu)> {
+        if self.qemus.is_empty() {
+            return vec![(None, &self.qemu)];
+        }
+        self.qemus.iter().map(|(name, qemu)| (Some(name.as_str()), qemu)).collect()
+    }
 }
 
 /// The machine that a run was made on.
@@ -92,7 +110,7 @@ pub struct Guest {
     pub sha256: String,
 }
 
-/// The hypervisor's program.
+/// A program that runs guests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Qemu {

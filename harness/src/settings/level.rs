@@ -8,7 +8,7 @@ use serde::Deserializer;
 use std::fmt;
 
 /// One level of a factor: a value with a text form that reads back.
-pub trait Level: Copy + PartialEq + fmt::Display {
+pub trait Level: Clone + PartialEq + fmt::Display {
     /// Reads its text form.
     ///
     /// # Errors
@@ -44,6 +44,13 @@ impl LevelError {
             .map(|meant| format!("did you mean `{meant}`?"))
             .or_else(|| quantity.and_then(QuantityError::hint).map(str::to_owned));
         Self { message: format!("expected {expected}, got `{text}`"), hint }
+    }
+}
+
+impl LevelError {
+    /// A refusal in words of its own.
+    pub(crate) const fn said(message: String, hint: Option<String>) -> Self {
+        Self { message, hint }
     }
 }
 

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a setting that was left to the lab or to the hypervisor is shown as.
 const DEFAULT: &str = "default";
 
+/// The factor whose default, the lab's own QEMU, goes without saying.
+const QEMU: &str = "qemu";
+
 /// A factor and one of its levels, as written in YAML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,7 +105,14 @@ pub fn settings(settings: &Settings) -> Vec<Factor> {
     let Ok(Value::Object(fields)) = serde_json::to_value(settings) else {
         return Vec::new();
     };
-    fields.into_iter().map(|(name, value)| Factor { name, value: text_of(&value) }).collect()
+    let mut all: Vec<Factor> = fields
+        .into_iter()
+        .filter(|(name, _)| name != QEMU)
+        .map(|(name, value)| Factor { name, value: text_of(&value) })
+        .collect();
+    // The lab's own is not written: records from before there were others have no such field.
+    all.push(Factor { name: QEMU.to_owned(), value: settings.qemu.to_string() });
+    all
 }
 
 fn text_of(value: &Value) -> String {
@@ -142,8 +152,10 @@ pub(super) fn factors_of(records: &[Record]) -> (Vec<String>, Vec<Factor>) {
         names =
             (0..first.len()).filter(|&at| varies(at)).map(|at| first[at].name.clone()).collect();
     }
+    let lab_s_own = records.iter().all(|record| record.settings.qemu.is_lab());
     let constants = (0..first.len())
         .filter(|&at| !varies(at) && !names.contains(&first[at].name))
+        .filter(|&at| first[at].name != QEMU || !lab_s_own)
         .map(|at| first[at].clone())
         .collect();
     (names, constants)

@@ -5,6 +5,7 @@
 //! gone stops an experiment.
 
 mod cause;
+mod equipment;
 pub mod gate;
 mod measure;
 mod observed;
@@ -16,38 +17,24 @@ mod stopwatch;
 mod tear_down;
 mod witness;
 
+pub use equipment::Equipment;
+
 use crate::{
     record::{Outcome, Record, Roles, SCHEMA},
     series::{self, Series},
     settings::Settings,
 };
-use camino::Utf8PathBuf;
 use lab::{
     RunningLab,
     hypervisor::qemu::{
-        Accelerator, Vm,
+        Vm,
         migration::{Sample, Side},
     },
 };
 use observed::Observed;
+use stages::Trial;
 use std::{future::Future, pin::Pin, time::Duration};
 use stopwatch::Stopwatch;
-
-/// What every trial of a run is made with.
-#[derive(Clone, Debug)]
-pub struct Equipment {
-    /// The QEMU program.
-    pub qemu: Utf8PathBuf,
-    /// What executes the guest.
-    pub accelerator: Accelerator,
-    /// The guest's image.
-    pub guest: Utf8PathBuf,
-    /// The observer's program.
-    pub observer: Utf8PathBuf,
-    /// Folder in which both guests' memories are files, for those who must reach them from
-    /// outside; otherwise they are QEMU's own.
-    pub memory_folder: Option<Utf8PathBuf>,
-}
 
 /// One trial of a plan.
 #[derive(Clone, Debug)]
@@ -128,10 +115,17 @@ pub async fn run(
 ) -> Result<Finished, LabLost> {
     let started = jiff::Timestamp::now();
     let host_load = host_load();
-    let mut watch = Stopwatch::start();
-    let mut observed = Observed::new(order.settings.clone(), order.heartbeat_interval);
-    let (ended, log) =
-        stages::run(lab, equipment, order, intervention, &mut observed, &mut watch, live).await;
+    let mut trial = Trial {
+        lab,
+        equipment,
+        order,
+        intervention,
+        observed: Observed::new(order.settings.clone(), order.heartbeat_interval),
+        watch: Stopwatch::start(),
+        live,
+    };
+    let (ended, log) = stages::run(&mut trial).await;
+    let Trial { observed, watch, .. } = trial;
     if !lab.is_alive().await {
         return Err(LabLost { trial: order.trial });
     }
@@ -154,6 +148,7 @@ pub async fn run(
             witness: name(order.witness),
         },
         settings: order.settings.clone(),
+        programs: equipment.programs(&order.settings.qemu),
         policy: order.policy.clone(),
         outcome: ended.as_ref().map_or_else(|ended| ended.outcome, |()| Outcome::Completed),
         reason: ended.err().map(|ended| ended.reason),

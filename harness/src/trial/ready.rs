@@ -1,25 +1,20 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Equipment, Live, Order, gate,
+    Live, Order, gate,
     observed::Observed,
     outcome::Ended,
-    stages::{Stage, failed},
-    stopwatch::Stopwatch,
+    stages::{Ends, Stage, Trial, failed},
     tear_down::Running,
     witness::{Beat, Witness},
 };
 use crate::{
     record::Outcome,
-    settings::{Content, Pattern, Settings},
+    settings::{Content, Pattern, QemuName, Settings},
 };
 use anyhow::{Context, Result};
 use lab::{
-    RunningLab,
-    hypervisor::qemu::{
-        Vm, VmSpec,
-        migration::{self, MigrationOrder},
-    },
+    hypervisor::qemu::{Vm, VmSpec, migration},
     node::Node,
     units::Bytes,
 };
@@ -35,18 +30,11 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 const GATE_PATIENCE: Duration = Duration::from_secs(30);
 /// The guest fills and verifies at least this fast, or it is dead, bytes per second.
 const SLOWEST_BYTES_PER_S: u64 = 16 << 20;
+
 /// Waits until the guest beats, has filled its memory and passes the gate.
-#[expect(clippy::too_many_arguments, reason = "one trial's whole context, passed once")]
-pub async fn ready(
-    source: &Vm,
-    target: &Vm,
-    witness: &mut Witness,
-    order: &Order,
-    migration_order: &MigrationOrder,
-    observed: &mut Observed,
-    watch: &mut Stopwatch,
-    live: &mut (dyn FnMut(Live<'_>) + Send),
-) -> Stage {
+pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
+    let Trial { order, observed, watch, live, .. } = trial;
+    let Ends { source, target, witness, migration } = ends;
     let booted = witness.watch(0, BOOT_DEADLINE, |beats| (!beats.is_empty()).then_some(())).await;
     watch.lap(|phases| &mut phases.start_s);
     if booted.map_err(failed)?.is_none() {
@@ -54,10 +42,8 @@ pub async fn ready(
     }
 
     live(Live::Stage("fill"));
-    let (prepared, filled) = tokio::join!(
-        migration::prepare(source, target, migration_order),
-        fill(witness, order, observed)
-    );
+    let (prepared, filled) =
+        tokio::join!(migration::prepare(source, target, migration), fill(witness, order, observed));
     watch.lap(|phases| &mut phases.fill_s);
     prepared.map_err(failed)?;
     filled?;
@@ -70,28 +56,32 @@ pub async fn ready(
 }
 
 /// Starts both QEMUs and the observer, and shapes the links between them.
-pub async fn start(
-    lab: &RunningLab,
-    equipment: &Equipment,
-    order: &Order,
-    running: &mut Running,
-) -> Result<()> {
+pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
+    let Trial { lab, equipment, order, .. } = trial;
     let node =
         |index: usize| lab.nodes.get(index).context("a role on a node that the lab does not have");
     let (source, target, witness) =
         (node(order.source)?, node(order.target)?, node(order.witness)?);
     let address = lab.spec.networks.guest.guest_address(0);
-    let vm = |node: &Node, incoming: bool| VmSpec {
-        binary: equipment.qemu.clone(),
-        accelerator: equipment.accelerator,
-        memory: order.settings.memory,
-        kernel: equipment.guest.clone(),
-        address,
-        tap: node.tap.clone(),
-        incoming,
-        memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
+    let vm = |node: &Node, program: &QemuName, incoming: bool| {
+        let binary = equipment
+            .program(program)
+            .with_context(|| format!("the run has no QEMU named `{program}`"))?;
+        anyhow::Ok(VmSpec {
+            binary: binary.to_owned(),
+            accelerator: equipment.accelerator,
+            machine: equipment.machine.clone(),
+            memory: order.settings.memory,
+            kernel: equipment.guest.clone(),
+            address,
+            tap: node.tap.clone(),
+            incoming,
+            memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
+        })
     };
-    let (source_spec, target_spec) = (vm(source, false), vm(target, true));
+    let programs = &order.settings.qemu;
+    let source_spec = vm(source, &programs.source, false)?;
+    let target_spec = vm(target, &programs.target, true)?;
     let rate = order.settings.link_rate.or(lab.spec.networks.migration.link_rate);
     // The observer listens before the guest can beat.
     running.witness = Some(Witness::start(witness, &equipment.observer, address).await?);

@@ -34,80 +34,98 @@ const BEAT_DEADLINE: Duration = Duration::from_secs(5);
 /// A stage either lets the next one begin, or ends the trial.
 pub type Stage<T = ()> = Result<T, Ended>;
 
+/// One trial at work: what it is made with, and what comes of it.
+pub struct Trial<'a> {
+    /// The lab, which is up.
+    pub lab: &'a RunningLab,
+    /// What it is made with.
+    pub equipment: &'a Equipment,
+    /// What to do.
+    pub order: &'a Order,
+    /// Something done to the guest between its move and its verification.
+    pub intervention: Option<&'a dyn Intervention>,
+    /// What is seen.
+    pub observed: Observed,
+    /// How its time is spent.
+    pub watch: Stopwatch,
+    /// Who is told how it goes on.
+    pub live: &'a mut (dyn FnMut(Live<'_>) + Send),
+}
+
+/// Both ends of the migration and who watches them, running.
+pub struct Ends<'a> {
+    /// QEMU on the source.
+    pub source: &'a mut Vm,
+    /// QEMU on the target.
+    pub target: &'a mut Vm,
+    /// The observer.
+    pub witness: &'a mut Witness,
+    /// What the migration is to do.
+    pub migration: MigrationOrder,
+}
+
 /// Runs all stages; gives how the trial ended and what the QEMUs said.
-pub async fn run(
-    lab: &RunningLab,
-    equipment: &Equipment,
-    order: &Order,
-    intervention: Option<&dyn Intervention>,
-    observed: &mut Observed,
-    watch: &mut Stopwatch,
-    live: &mut (dyn FnMut(Live<'_>) + Send),
-) -> (Stage, String) {
+pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
     let mut running = Running::default();
-    let ended =
-        stages(lab, equipment, order, intervention, observed, watch, live, &mut running).await;
-    live(Live::Stage("tear down"));
+    let ended = stages(trial, &mut running).await;
+    trial.tell("tear down");
     if let Some(witness) = &running.witness {
-        observed.beats = witness.beats();
+        trial.observed.beats = witness.beats();
     }
     let log = running.end().await;
-    watch.lap(|phases| &mut phases.tear_down_s);
+    trial.watch.lap(|phases| &mut phases.tear_down_s);
     (ended, log)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one trial's whole context, passed once")]
-async fn stages(
-    lab: &RunningLab,
-    equipment: &Equipment,
-    order: &Order,
-    intervention: Option<&dyn Intervention>,
-    observed: &mut Observed,
-    watch: &mut Stopwatch,
-    live: &mut (dyn FnMut(Live<'_>) + Send),
-    running: &mut Running,
-) -> Stage {
-    live(Live::Stage("start"));
-    ready::start(lab, equipment, order, running).await.map_err(failed)?;
+impl Trial<'_> {
+    /// Tells that it has come to this stage.
+    pub fn tell(&mut self, stage: &'static str) {
+        (self.live)(Live::Stage(stage));
+    }
+}
+
+async fn stages(trial: &mut Trial<'_>, running: &mut Running) -> Stage {
+    trial.tell("start");
+    ready::start(trial, running).await.map_err(failed)?;
     let (Some(source), Some(target), Some(witness)) =
         (&mut running.source, &mut running.target, &mut running.witness)
     else {
         return Err(Ended::new(Outcome::Failed, "the trial's processes did not start"));
     };
-    observed.witness_wall_offset_ns = witness.wall_offset_ns;
-    let migration_order = migration_order(lab, order);
-    let (source_ended, target_ended) = (source.exited(), target.exited());
+    trial.observed.witness_wall_offset_ns = witness.wall_offset_ns;
+    let migration = migration_order(trial.lab, trial.order);
+    let mut ends = Ends { source, target, witness, migration };
+    let (source_ended, target_ended) = (ends.source.exited(), ends.target.exited());
     // A QEMU that has died beats no more: that is said at once, not at some deadline.
     let dead = tokio::select! {
-        ready = ready::ready(source, target, witness, order, &migration_order, observed, watch, live) => {
+        ready = ready::ready(trial, &mut ends) => {
             ready?;
             None
         }
-        () = source_ended => Some((&mut *source, "source")),
-        () = target_ended => Some((&mut *target, "target")),
+        () = source_ended => Some((&mut *ends.source, "source")),
+        () = target_ended => Some((&mut *ends.target, "target")),
     };
     if let Some((vm, side)) = dead {
         return Err(died(vm, side).await);
     }
 
-    live(Live::Stage("migrate"));
-    let moved =
-        migrate(lab, order, &migration_order, source, target, witness, observed, live).await;
-    watch.lap(|phases| &mut phases.migrate_s);
+    trial.tell("migrate");
+    let moved = migrate(trial, &mut ends).await;
+    trial.watch.lap(|phases| &mut phases.migrate_s);
 
-    live(Live::Stage("verify"));
+    trial.tell("verify");
     let migrated = moved.is_ok();
-    let holder = if migrated { &mut *target } else { &mut *source };
+    let holder = if migrated { ends.target } else { ends.source };
     // A dead guest, or one whose QEMU has died, cannot be asked; it has been said already.
     let dead = matches!(&moved, Err(ended) if ended.outcome == Outcome::Corrupt);
     if dead || (!migrated && holder.ended().is_some()) {
         return moved;
     }
-    if let (true, Some(intervention)) = (migrated, intervention) {
+    if let (true, Some(intervention)) = (migrated, trial.intervention) {
         intervention.after_move(holder).await.map_err(failed)?;
     }
-    let verified = verify(holder, witness, observed).await;
-    watch.lap(|phases| &mut phases.verify_s);
+    let verified = verify(holder, ends.witness, &mut trial.observed).await;
+    trial.watch.lap(|phases| &mut phases.verify_s);
     match (moved, verified) {
         // Without a verified guest, how the migration ended is not all there is to say.
         (Err(moved), Err(verified)) => {
@@ -154,21 +172,13 @@ fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one trial's whole context, passed once")]
-async fn migrate(
-    lab: &RunningLab,
-    order: &Order,
-    migration_order: &MigrationOrder,
-    source: &mut Vm,
-    target: &mut Vm,
-    witness: &mut Witness,
-    observed: &mut Observed,
-    live: &mut (dyn FnMut(Live<'_>) + Send),
-) -> Stage {
+async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
+    let Trial { lab, order, observed, live, .. } = trial;
+    let Ends { source, target, witness, migration } = ends;
     let source_node = &lab.nodes[order.source];
     let wire_before = sent_bytes(source_node).await;
     let migrating =
-        migration::migrate(source, target, migration_order, |sample| live(Live::Sample(sample)));
+        migration::migrate(source, target, migration, |sample| live(Live::Sample(sample)));
     let log = migrating.await.map_err(failed)?;
     observed.migration_s = log.asked.elapsed().as_secs_f64();
     let wire_after = sent_bytes(source_node).await;

@@ -11,7 +11,9 @@ use crate::{
     color::ColorChoice,
     equipment::{self, Equipped},
     exit::{Exit, Failure, Result},
-    provenance, show,
+    provenance,
+    qemus::Named,
+    show,
 };
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -100,7 +102,7 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
         raw.cycles = labs::measure(spec, n).map_err(|error| Failure::new(Exit::Lab, error))?;
     }
     if let Some(n) = needed(|source| matches!(source, Source::Trials(_))) {
-        let equipped = equipment::equip(spec)?;
+        let equipped = equipment::equip(spec, &Named::default())?;
         qemu = Some(told(&equipped));
         show::tell(&format!("running {n} trials of one cell"));
         let runtime =

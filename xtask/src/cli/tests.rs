@@ -33,6 +33,8 @@ fn a_resumed_run_brings_its_own_experiment() {
     assert!(parsed("x experiment --resume runs/1").is_ok());
     assert!(parsed("x experiment a.yaml --resume runs/1").is_err());
     assert!(parsed("x experiment --resume runs/1 --lab l.yaml").is_err());
+    // A program may have moved since; that it is the same one is checked by its hash.
+    assert!(parsed("x experiment --resume runs/1 --qemu new=/opt/qemu").is_ok());
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub fn run(args: &AcceptArgs) -> exit::Result {
     let baselines = judging::folder(args.baselines.folder.as_deref());
     let path = judging::accept(&run, &baselines)?;
     show::print(&format!("{path}\n"));
-    show::tell("\nhint: commit it; later runs of this experiment in this context are held against it");
+    show::tell(
+        "\nhint: commit it; later runs of this experiment in this context are held against it",
+    );
     Ok(())
 }

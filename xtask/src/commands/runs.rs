@@ -11,7 +11,7 @@ use crate::{
 use harness::{record::Outcome, run_folder::RunFolder};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One run, as far as a list shows it.
 #[derive(Serialize)]
@@ -21,6 +21,8 @@ struct Listed {
     created: Timestamp,
     accelerator: String,
     qemu: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    qemus: BTreeMap<String, String>,
     finished: usize,
     planned: u32,
     outcomes: BTreeMap<Outcome, u32>,
@@ -72,10 +74,21 @@ fn listed(folder: &RunFolder) -> anyhow::Result<Listed> {
         created: manifest.created,
         accelerator: manifest.accelerator,
         qemu: manifest.qemu.version,
+        qemus: manifest.qemus.into_iter().map(|(name, qemu)| (name, qemu.version)).collect(),
         finished: records.len(),
         planned: manifest.planned_trials,
         outcomes,
     })
+}
+
+/// The versions that took part, without the distributions' own numbers, which are in the JSON.
+fn qemus(run: &Listed) -> String {
+    let bare = |version: &str| version.split(' ').next().unwrap_or_default().to_owned();
+    if run.qemus.is_empty() {
+        return bare(&run.qemu);
+    }
+    let versions: BTreeSet<String> = run.qemus.values().map(|version| bare(version)).collect();
+    versions.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 fn table(runs: &[Listed], colors: ColorChoice) -> String {
@@ -88,8 +101,7 @@ fn table(runs: &[Listed], colors: ColorChoice) -> String {
             run.name.clone(),
             run.experiment.clone(),
             run.created.strftime("%Y-%m-%d %H:%M").to_string(),
-            // Without the distribution's own number, which is in the JSON.
-            run.qemu.split(' ').next().unwrap_or_default().to_owned(),
+            qemus(run),
             run.accelerator.to_uppercase(),
             format!("{}/{}", run.finished, run.planned),
             run.outcomes.iter().map(words).collect::<Vec<_>>().join(", "),

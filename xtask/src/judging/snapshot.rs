@@ -58,7 +58,8 @@ pub fn proposal(folder: &Utf8Path, name: &str) -> Utf8PathBuf {
 
 fn write(folder: &Utf8Path, name: &str, text: &str, rules: &Rules, update: &str) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("failed to create `{folder}`"))?;
-    let folder = folder.canonicalize_utf8().with_context(|| format!("failed to find `{folder}`"))?;
+    let folder =
+        folder.canonicalize_utf8().with_context(|| format!("failed to find `{folder}`"))?;
     let order =
         Order { folder, name: name.to_owned(), text: text.to_owned(), rules: rules.clone() };
     let program = std::env::current_exe().context("failed to find this program")?;

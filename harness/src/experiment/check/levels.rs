@@ -2,7 +2,7 @@
 
 use super::possible;
 use crate::{
-    experiment::{Experiment, Filled, LinkRate, Selection},
+    experiment::{Experiment, Filled, LinkRate, Selection, qemus},
     settings::BandwidthLimit,
 };
 use lab::{
@@ -137,4 +137,5 @@ fn impossible(
     if let Some(limit) = level.downtime_limit.filter(|limit| !DOWNTIME_LIMIT.contains(limit)) {
         refuse("downtime_limit", &limit, format!("possible: {}", possible(&DOWNTIME_LIMIT)));
     }
+    qemus::unknown(parsed, path, level, problems);
 }

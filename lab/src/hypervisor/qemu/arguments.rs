@@ -1,5 +1,6 @@
 //! QEMU's command line for a guest.
 
+use super::machine;
 use crate::units::Bytes;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub struct VmSpec {
     pub binary: Utf8PathBuf,
     /// What executes it.
     pub accelerator: Accelerator,
+    /// The machine type and version that both ends must have; `None` is the program's newest.
+    pub machine: Option<String>,
     /// The guest's memory.
     pub memory: Bytes,
     /// The guest's image.
@@ -57,10 +60,11 @@ impl VmSpec {
         let memory = self.memory.0;
         let mut argv = vec![self.binary.to_string()];
         let mut option = |name: &str, value: &str| argv.extend([name.to_owned(), value.to_owned()]);
+        let machine = self.machine.as_deref().unwrap_or(machine::UNPINNED);
         match &self.memory_file {
-            None => option("-machine", "pc,usb=off"),
+            None => option("-machine", &format!("{machine},usb=off")),
             Some(file) => {
-                option("-machine", "pc,usb=off,memory-backend=ram");
+                option("-machine", &format!("{machine},usb=off,memory-backend=ram"));
                 option(
                     "-object",
                     &format!("memory-backend-file,id=ram,size={memory},mem-path={file},share=on"),
@@ -87,5 +91,34 @@ impl VmSpec {
         }
         argv.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(str::to_owned));
         argv
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_have_the_machine_that_is_pinned() {
+        let spec = |machine: Option<&str>, incoming| VmSpec {
+            binary: "/opt/qemu".into(),
+            accelerator: Accelerator::Tcg,
+            machine: machine.map(str::to_owned),
+            memory: Bytes(64 << 20),
+            kernel: "/guest".into(),
+            address: Ipv4Addr::new(10, 77, 0, 254),
+            tap: "tap0".to_owned(),
+            incoming,
+            memory_file: incoming.then(|| "/memory".into()),
+        };
+        let machine = |spec: VmSpec| {
+            let argv = spec.argv();
+            let at = argv.iter().position(|argument| argument == "-machine").expect("one");
+            argv[at + 1].clone()
+        };
+        assert_eq!(machine(spec(None, false)), "pc,usb=off");
+        assert_eq!(machine(spec(Some("pc-i440fx-7.2"), false)), "pc-i440fx-7.2,usb=off");
+        let target = machine(spec(Some("pc-i440fx-7.2"), true));
+        assert_eq!(target, "pc-i440fx-7.2,usb=off,memory-backend=ram");
     }
 }

@@ -158,6 +158,18 @@ pub fn choose(explicit: Option<&Path>) -> Result<Choice, NotFound> {
     choose_from(asked_in_turn(explicit))
 }
 
+/// The QEMU at this place and no other; `name` is what warnings call it.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn named(name: &str, path: &Path) -> Result<Choice, String> {
+    let qemu = ask(path)?;
+    if qemu.is_good() {
+        return Ok(Choice { qemu, warnings: Vec::new() });
+    }
+    Ok(with_warning(qemu, name))
+}
+
 /// The first good candidate; else the newest of the old, with a warning. A named one is final.
 ///
 /// # Errors
@@ -168,7 +180,7 @@ pub fn choose_from(candidates: impl IntoIterator<Item = Candidate>) -> Result<Ch
     for Candidate { path, origin, found } in candidates {
         match found {
             Ok(qemu) if qemu.is_good() => return Ok(Choice { qemu, warnings: Vec::new() }),
-            Ok(qemu) if origin != Origin::Search => return Ok(with_warning(qemu)),
+            Ok(qemu) if origin != Origin::Search => return Ok(by_its_path(qemu)),
             Ok(qemu) => {
                 if old.as_ref().is_none_or(|old| qemu.version > old.version) {
                     old = Some(qemu);
@@ -180,15 +192,19 @@ pub fn choose_from(candidates: impl IntoIterator<Item = Candidate>) -> Result<Ch
             Err(reason) => broken.push((path, reason)),
         }
     }
-    old.map(with_warning).ok_or(NotFound::Nowhere { broken })
+    old.map(by_its_path).ok_or(NotFound::Nowhere { broken })
 }
 
-fn with_warning(qemu: Qemu) -> Choice {
+fn by_its_path(qemu: Qemu) -> Choice {
+    let path = qemu.path.display().to_string();
+    with_warning(qemu, &path)
+}
+
+fn with_warning(qemu: Qemu, name: &str) -> Choice {
     let warning = format!(
-        "QEMU {} (`{}`) is older than {GOOD_MAJOR}: under TCG such versions can lose dirty pages, \
-         so guests may be corrupt after a migration",
-        qemu.version,
-        qemu.path.display()
+        "QEMU {} (`{name}`) is older than {GOOD_MAJOR}: under TCG such versions can lose dirty \
+         pages, so guests may be corrupt after a migration",
+        qemu.version
     );
     Choice { qemu, warnings: vec![warning] }
 }

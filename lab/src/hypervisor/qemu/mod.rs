@@ -5,6 +5,7 @@
 
 mod arguments;
 pub mod find;
+pub mod machine;
 pub mod migration;
 pub mod probe;
 mod qmp;

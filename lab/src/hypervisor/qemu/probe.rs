@@ -32,12 +32,40 @@ pub struct Probe {
     pub kvm_mib_per_s: Option<f64>,
 }
 
-/// What the answer depends on, and the answer.
+/// So many answers are remembered: several QEMUs may take turns, and each new build is another.
+const MOST_CACHED: usize = 16;
+
+/// The answers of earlier probes, the newest last.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cache {
+    answers: Vec<Cached>,
+}
+
+/// What an answer depends on, and the answer.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cached {
     key: String,
     probe: Probe,
+}
+
+impl Cache {
+    /// What is in the file; one that cannot be read holds nothing.
+    fn read(file: &Utf8Path) -> Self {
+        fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    fn answer(&self, key: &str) -> Option<&Probe> {
+        self.answers.iter().find(|cached| cached.key == key).map(|cached| &cached.probe)
+    }
+
+    /// Adds an answer; the oldest make room.
+    fn add(&mut self, key: &str, probe: Probe) {
+        self.answers.push(Cached { key: key.to_owned(), probe });
+        let over = self.answers.len().saturating_sub(MOST_CACHED);
+        self.answers.drain(..over);
+    }
 }
 
 /// Probes, or takes the answer of an earlier probe with the same `key` (QEMU, guest, kernel and
@@ -51,19 +79,19 @@ pub fn probe_cached(
     key: &str,
     cache: &Utf8Path,
 ) -> Result<Probe> {
-    let known = fs::read(cache).ok().and_then(|text| serde_json::from_slice::<Cached>(&text).ok());
-    if let Some(cached) = known.filter(|cached| cached.key == key) {
-        return Ok(cached.probe);
+    let mut known = Cache::read(cache);
+    if let Some(probe) = known.answer(key) {
+        return Ok(probe.clone());
     }
     let probe = probe(qemu, guest)?;
-    let cached = Cached { key: key.to_owned(), probe };
+    known.add(key, probe.clone());
     // A cache that cannot be written costs the next run a moment, nothing else.
     let _cost = cache
         .parent()
         .map(fs::create_dir_all)
         .transpose()
-        .and_then(|_| fs::write(cache, serde_json::to_vec_pretty(&cached)?));
-    Ok(cached.probe)
+        .and_then(|_| fs::write(cache, serde_json::to_vec_pretty(&known)?));
+    Ok(probe)
 }
 
 /// Where answers are kept for this user.
@@ -197,5 +225,34 @@ mod tests {
         let error = rate_said(&output).expect_err("no rate");
         let words = "KVM does not run the guest: -accel kvm: Permission denied";
         assert_eq!(why_not(&error, 640.4), words);
+    }
+
+    #[test]
+    fn answers_for_several_qemus_are_remembered_and_the_oldest_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = Utf8PathBuf::from_path_buf(folder.path().join("cache.json")).expect("UTF-8");
+        let probe = |rate| Probe {
+            accelerator: Accelerator::Tcg,
+            reason: "a test".to_owned(),
+            tcg_mib_per_s: rate,
+            kvm_mib_per_s: None,
+        };
+        // What was written before several were remembered is forgotten, not stumbled over.
+        let single = serde_json::json!({ "key": "old", "probe": probe(1.0) });
+        fs::write(&file, single.to_string()).expect("written");
+        let mut cache = Cache::read(&file);
+        assert!(cache.answers.is_empty());
+        for (key, rate) in [("old", 2.0), ("new", 3.0)] {
+            cache.add(key, probe(rate));
+        }
+        fs::write(&file, serde_json::to_vec(&cache).expect("JSON")).expect("written");
+        let none = Utf8Path::new("/no/such/qemu");
+        for (key, rate) in [("old", 2.0), ("new", 3.0)] {
+            assert_eq!(probe_cached(none, none, key, &file).expect("known"), probe(rate));
+        }
+        for number in 0..MOST_CACHED {
+            cache.add(&number.to_string(), probe(4.0));
+        }
+        assert_eq!((cache.answers.len(), cache.answer("new")), (MOST_CACHED, None));
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     color::ColorChoice,
     equipment::{self, Equipped},
     exit::{Exit, Failure, Result},
-    files, provenance,
+    files, provenance, qemus,
 };
 use camino::Utf8PathBuf;
 use harness::{
@@ -14,8 +14,10 @@ use harness::{
     link_check::LinkCheck,
     plan::Plan,
     run_folder::{Guest, Host, MANIFEST_SCHEMA, Manifest, Qemu, RunFolder, RunWriter},
+    settings::QemuName,
 };
 use lab::spec::LabSpec;
+use std::collections::BTreeMap;
 
 const EXPERIMENT: &str = "experiments/quick.yaml";
 const LAB: &str = "labs/local.yaml";
@@ -30,7 +32,9 @@ fn lab_file(args: &ExperimentArgs) -> Utf8PathBuf {
 
 /// Reads both files and plans.
 pub fn task(args: &ExperimentArgs, colors: ColorChoice) -> Result<Task> {
-    let experiment = files::checked(Experiment::read(&experiment_file(args)), colors, args.json)?;
+    let read = Experiment::read(&experiment_file(args), &qemus::by_name(&args.qemus));
+    let mut experiment = files::checked(read, colors, args.json)?;
+    qemus::absolute(&mut experiment)?;
     let spec = files::checked(LabSpec::read(&lab_file(args)), colors, args.json)?;
     let shard = args.shard.map(|shard| (shard.index, shard.count));
     let plan = plan(&experiment, &spec, args.filter.as_deref(), shard)?;
@@ -98,6 +102,8 @@ pub fn folder(
             version: equipped.qemu.full_version.clone(),
             sha256: equipped.qemu.sha256()?,
         },
+        qemus: by_text(&equipped.equipment.qemus),
+        machine: equipped.equipment.machine.clone(),
         git: provenance::git(),
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         metric_definitions: harness::metric::DEFINITIONS,
@@ -108,4 +114,9 @@ pub fn folder(
     };
     writer.write_manifest(&manifest)?;
     Ok(writer)
+}
+
+/// The QEMUs that take part, as a manifest has them.
+pub fn by_text(qemus: &BTreeMap<QemuName, Qemu>) -> BTreeMap<String, Qemu> {
+    qemus.iter().map(|(name, qemu)| (name.to_string(), qemu.clone())).collect()
 }

@@ -10,7 +10,7 @@ use crate::{
     color::{ColorChoice, Paint},
     equipment::{self, Equipped},
     exit::{self, Exit, Failure},
-    judging, labs, setup, show,
+    judging, labs, qemus, setup, show,
 };
 use anyhow::Context;
 use harness::{
@@ -20,6 +20,7 @@ use harness::{
     plan::{Plan, render_plan},
     run::{RunEnd, RunError, Runner},
     run_folder::RunWriter,
+    trial::Equipment,
 };
 use lab::{RunningLab, spec::LabSpec, state, units::BitRate};
 use std::collections::BTreeSet;
@@ -38,18 +39,19 @@ struct Task {
 pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
     let resumed = args.resume.as_deref().map(resume::open).transpose()?;
     let task = match &resumed {
-        Some(resumed) => resumed.task()?,
+        Some(resumed) => resumed.task(&qemus::by_name(&args.qemus))?,
         None => fresh::task(args, colors)?,
     };
     if args.plan {
         return print_plan(args, &task);
     }
+    let named = qemus::find(&task.experiment)?;
     setup::ensure(setup::Job::Experiment, args.install, colors)?;
     let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
-    let equipped = equipment::equip(&task.spec)?;
+    let equipped = equipment::equip(&task.spec, &named)?;
     show::tell(&format!(
         "QEMU {} with {} ({})",
-        equipped.qemu.version,
+        versions(&equipped),
         equipped.equipment.accelerator.name().to_uppercase(),
         equipped.accelerator_reason
     ));
@@ -59,6 +61,19 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(measure(args, colors, task, equipped, resumed))
+}
+
+/// The QEMUs that take part, as a line of progress.
+fn versions(equipped: &Equipped) -> String {
+    let Equipment { qemus, machine, .. } = &equipped.equipment;
+    let bare = |version: &str| version.split(' ').next().unwrap_or_default().to_owned();
+    let named = qemus.iter().map(|(name, qemu)| format!("`{name}` {}", bare(&qemu.version)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match machine {
+        _ if qemus.is_empty() => equipped.qemu.version.to_string(),
+        Some(machine) => format!("{named}, machine {machine},"),
+        None => named,
+    }
 }
 
 fn print_plan(args: &ExperimentArgs, task: &Task) -> exit::Result {

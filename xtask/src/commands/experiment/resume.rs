@@ -5,11 +5,14 @@ use crate::{
     cli::Shard,
     equipment::Equipped,
     exit::{Exit, Failure, Result},
-    files, provenance,
+    files, provenance, qemus,
 };
 use anyhow::{Context, anyhow};
 use camino::Utf8Path;
-use harness::run_folder::{Manifest, RunFolder, RunWriter};
+use harness::{
+    experiment::{Experiment, Qemus},
+    run_folder::{Manifest, RunFolder, RunWriter},
+};
 
 /// A run that was begun before.
 pub struct Resumed {
@@ -26,10 +29,14 @@ pub fn open(run: &Utf8Path) -> Result<Resumed> {
 }
 
 impl Resumed {
-    /// The task as it was; a plan that comes out otherwise is refused.
-    pub fn task(&self) -> Result<Task> {
-        let experiment = serde_json::from_value(self.manifest.experiment.clone())
-            .context("failed to understand the experiment in the run's manifest")?;
+    /// The task as it was; a plan that comes out otherwise is refused. Programs may lie elsewhere
+    /// now: those `given` replace the experiment's.
+    pub fn task(&self, given: &Qemus) -> Result<Task> {
+        let mut experiment: Experiment =
+            serde_json::from_value(self.manifest.experiment.clone())
+                .context("failed to understand the experiment in the run's manifest")?;
+        experiment.qemus.extend(given.clone());
+        qemus::absolute(&mut experiment)?;
         let spec = serde_json::from_value(self.manifest.lab.clone())
             .context("failed to understand the lab in the run's manifest")?;
         let shard = self.manifest.shard.as_deref().map(str::parse::<Shard>).transpose();
@@ -46,16 +53,37 @@ impl Resumed {
 
     /// Trials of one run must be comparable: the same QEMU, guest and accelerator.
     pub fn same_equipment(&self, equipped: &Equipped) -> Result {
-        let then_and_now = [
-            ("QEMU", &self.manifest.qemu.version, &equipped.qemu.full_version),
-            ("QEMU's hash", &self.manifest.qemu.sha256, &equipped.qemu.sha256()?),
-            ("the guest's hash", &self.manifest.guest.sha256, &equipped.guest_sha256),
+        let then = &self.manifest;
+        let mut then_and_now = vec![
             (
-                "the accelerator",
-                &self.manifest.accelerator,
-                &equipped.equipment.accelerator.name().to_owned(),
+                "the guest's hash".to_owned(),
+                then.guest.sha256.clone(),
+                equipped.guest_sha256.clone(),
+            ),
+            (
+                "the accelerator".to_owned(),
+                then.accelerator.clone(),
+                equipped.equipment.accelerator.name().to_owned(),
+            ),
+            (
+                "the machine type".to_owned(),
+                then.machine.clone().unwrap_or_default(),
+                equipped.equipment.machine.clone().unwrap_or_default(),
             ),
         ];
+        let now = fresh::by_text(&equipped.equipment.qemus);
+        if then.qemus.is_empty() {
+            let (version, hash) = (equipped.qemu.full_version.clone(), equipped.qemu.sha256()?);
+            then_and_now.push(("QEMU".to_owned(), then.qemu.version.clone(), version));
+            then_and_now.push(("QEMU's hash".to_owned(), then.qemu.sha256.clone(), hash));
+        }
+        for (name, then) in &then.qemus {
+            // The plan is the same, and so are the names.
+            let now = now.get(name).with_context(|| format!("the run lacks the QEMU `{name}`"))?;
+            let what = format!("the QEMU `{name}`");
+            then_and_now.push((what.clone(), then.version.clone(), now.version.clone()));
+            then_and_now.push((what + "'s hash", then.sha256.clone(), now.sha256.clone()));
+        }
         for (what, then, now) in then_and_now {
             if then != now {
                 let text = format!(

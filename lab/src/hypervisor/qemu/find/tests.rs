@@ -111,3 +111,16 @@ fn each_is_asked_and_the_reason_kept() {
     assert_eq!(text, Err("it is not a program that this user may run".to_owned()));
     assert_eq!(super::ask(Path::new("/no/such")), Err("there is no such file".to_owned()));
 }
+
+#[test]
+fn one_that_an_experiment_names_is_warned_of_by_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let old = script(folder.path(), "q", "#!/bin/sh\necho QEMU emulator version 7.2.22\n", "755");
+    let choice = named("old", &old).expect("it answers");
+    let [warning] = &choice.warnings[..] else { panic!("{choice:?}") };
+    assert!(warning.starts_with("QEMU 7.2.22 (`old`) is older than 10: "), "{warning}");
+    assert!(!warning.contains(folder.path().to_str().expect("text")), "{warning}");
+    let new = script(folder.path(), "r", "#!/bin/sh\necho QEMU emulator version 10.0.2\n", "755");
+    assert_eq!(named("new", &new).expect("it answers").warnings, Vec::<String>::new());
+    assert_eq!(named("x", Path::new("/no/such")), Err("there is no such file".to_owned()));
+}
