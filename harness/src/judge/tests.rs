@@ -147,6 +147,47 @@ fn an_average_does_not_hide_a_cell_that_is_worse() {
 }
 
 #[test]
+fn more_metrics_make_each_harder_to_call() {
+    let gate = |values: &[f64], factor: f64| {
+        let mut cell = cell("total_time", &times(values, factor));
+        for name in ["stream_bytes", "vcpu_pause"] {
+            for value in values {
+                cell.add(name, *value, 0.0, "");
+            }
+        }
+        sample(&[("all", cell)])
+    };
+    let (baseline, candidate) = (gate(&STEADY[..3], 1.0), gate(&STEADY[..4], 1.2));
+    let first =
+        |rules: &Rules| judge(&baseline, &candidate, rules).expect("common").metrics.remove(0);
+    // Wholly apart, 3 against 4: one of 35 ways. That is enough alone, and not among three.
+    let alone = first(&only("total_time", "5 %"));
+    assert!((alone.p.expect("tested").regressed - 1.0 / 35.0).abs() < 1e-12);
+    assert_eq!(alone.verdict, Verdict::Regressed);
+    let among = first(&Rules::default());
+    assert!((among.p.expect("tested").regressed - 3.0 / 35.0).abs() < 1e-12);
+    assert_eq!((among.name.as_str(), among.verdict), ("total_time", Verdict::Undecided));
+}
+
+#[test]
+fn more_cells_make_each_harder_to_point_at() {
+    let pointed_at = |cells: usize| {
+        let ids: Vec<String> = (0..cells).map(|at| format!("memory={} MiB", at + 1)).collect();
+        let side = |slow: usize| {
+            let of = |at: usize| times(&STEADY[..4], if at == slow { 1.2 } else { 1.0 });
+            let cells =
+                ids.iter().enumerate().map(|(at, id)| (id.as_str(), cell("total_time", &of(at))));
+            sample(&cells.collect::<Vec<_>>())
+        };
+        let judgement = judge(&side(usize::MAX), &side(0), &only("total_time", "5 %"));
+        let rows = judgement.expect("common").cells;
+        rows.iter().filter(|row| row.verdict == Some(Verdict::Regressed)).count()
+    };
+    // One of 70 ways for the slow cell: enough among 3 rows, not among 4.
+    assert_eq!([1, 3, 4, 20].map(pointed_at), [1, 1, 0, 0]);
+}
+
+#[test]
 fn one_trial_says_little_and_how_many_would_say_more() {
     let found = metric("total_time", "5 %", &[(&[100.0], &[120.0])]);
     assert_eq!((found.verdict, found.interval), (Verdict::Undecided, OpenInterval::default()));
