@@ -39,6 +39,8 @@ pub fn linear(
         downtime_s: stop_bytes / bandwidth_bytes_per_s,
         total_time_s: first_s * (1.0 - left * ratio) / (1.0 - ratio),
         stream_bytes: memory_bytes * (1.0 - left * ratio) / (1.0 - ratio),
+        limit_factor: 1.0,
+        throttle_percent: 0,
     })
 }
 

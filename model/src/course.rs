@@ -23,4 +23,8 @@ pub struct Course {
     pub total_time_s: f64,
     /// Everything that was sent, bytes.
     pub stream_bytes: f64,
+    /// How many times the downtime limit in the end is what it was at first.
+    pub limit_factor: f64,
+    /// How far the guest was throttled in the end, percent of its time.
+    pub throttle_percent: u32,
 }

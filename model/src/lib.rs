@@ -8,13 +8,20 @@
 
 pub mod closed_form;
 mod course;
+mod driver;
+mod prediction;
 mod qemu_rule;
+mod ring;
+mod scenario;
+mod sender;
 mod textbook;
 pub mod throttle;
 mod writer;
 
 pub use course::Course;
+pub use prediction::{Band, CASES, Case, Prediction};
 pub use qemu_rule::{QemuRule, Sync};
+pub use scenario::{Content, Costs, Policy, STEP_PAGES, STEP_S, Scenario, WINDOW_S};
 pub use textbook::{Textbook, TextbookRound};
 pub use writer::{Part, Writer};
 

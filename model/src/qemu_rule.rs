@@ -124,6 +124,8 @@ impl QemuRule {
             downtime_s,
             total_time_s: self.setup_s + live_time_s + downtime_s,
             stream_bytes: sent + stop_bytes,
+            limit_factor: 1.0,
+            throttle_percent: 0,
         }
     }
 }

@@ -102,6 +102,8 @@ impl Textbook {
             downtime_s,
             total_time_s: self.setup_s + live_time_s + downtime_s,
             stream_bytes: live_sent_bytes + stop_bytes,
+            limit_factor: 1.0,
+            throttle_percent: 0,
         }
     }
 
