@@ -87,6 +87,7 @@ fn what_is_computed_from_records_does_no_io() {
     let pure = [
         "harness/src/metric.rs",
         "harness/src/plan/",
+        "harness/src/prediction.rs",
         "harness/src/report",
         "harness/src/settings",
         "harness/src/summary",
