@@ -10,6 +10,7 @@ pub mod judge;
 pub mod link_check;
 pub mod metric;
 pub mod plan;
+pub mod prediction;
 pub mod record;
 pub mod report;
 pub mod run;
