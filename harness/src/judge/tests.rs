@@ -200,6 +200,20 @@ fn one_trial_says_little_and_how_many_would_say_more() {
 }
 
 #[test]
+fn as_many_more_trials_as_were_said_to_be_missing_decide() {
+    let wide: &[f64] = &[90.0, 95.0, 100.0, 105.0, 110.0];
+    let repeated = |times: usize| {
+        let values = wide.repeat(times);
+        metric("total_time", "5 %", &[(&values, &values)])
+    };
+    let few = repeated(1);
+    let wanted = 5 + few.more_trials.expect("more would decide") as usize;
+    assert_eq!(few.verdict, Verdict::Undecided);
+    assert_eq!(repeated(wanted.div_ceil(5)).verdict, Verdict::Equivalent, "{wanted}");
+    assert_eq!(repeated(wanted / 5 / 2).verdict, Verdict::Undecided, "{wanted}");
+}
+
+#[test]
 fn runs_without_a_common_cell_are_refused() {
     let (a, b) = (
         sample(&[("memory=1 MiB", cell("total_time", STEADY))]),

@@ -69,6 +69,11 @@ fn a_cell_that_stops_converging_is_a_regression() {
     let all = "converged in 0 of 5 trials, now in 5 of 5";
     check("5 not converged", "5 completed", Verdict::Improved, all);
     check("5 not converged", "5 not converged", Verdict::Equivalent, "");
+    // All before and none now is enough, however few they are.
+    let none = "converged in 1 of 1 trials, now in 0 of 1";
+    check("1 completed", "1 not converged", Verdict::Regressed, none);
+    let all = "converged in 0 of 1 trials, now in 1 of 1";
+    check("1 not converged", "1 completed", Verdict::Improved, all);
     let fewer = "converged in 9 of 10 trials, now in 2 of 10";
     check(
         "9 completed, 1 not converged",
