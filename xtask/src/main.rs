@@ -19,13 +19,15 @@ use lab::provider::netns;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The processes that hold a lab of namespaces are this program too.
+    // The processes that hold a lab of namespaces are this program too, and those that are
+    // measured.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((role, rest)) if role == netns::HOLD_ARGUMENT => return held(netns::hold(rest)),
         Some((role, rest)) if role == netns::SUPERVISE_ARGUMENT => {
             return held(netns::supervise(rest));
         }
+        Some((role, rest)) if role == bench::READ_ARGUMENT => return held(bench::read(rest)),
         _ => {}
     }
     let cli = match cli::parse() {

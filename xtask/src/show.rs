@@ -1,74 +1,104 @@
 //! What commands show of a run.
 
-use crate::color::{ColorChoice, Paint};
-use anyhow::Result;
+use crate::{
+    color::{ColorChoice, Paint},
+    exit::{Exit, Failure, Result},
+};
+use anyhow::anyhow;
 use harness::{
     report::{self, Run, Style},
-    run_folder::{Manifest, RunFolder},
-    summary::Summary,
+    run_folder::{Contents, RunFolder},
+    summary::{Summary, Tally},
 };
 use rustix::fd::AsFd;
 use std::io::{IsTerminal, Write};
 
-/// A run, read and summarised.
-struct Read {
-    manifest: Manifest,
+/// A run, read once, with everything that is shown of it.
+pub struct Shown<'a> {
+    folder: &'a RunFolder,
+    contents: Contents,
     summary: Summary,
     warnings: Vec<String>,
 }
 
-fn read(folder: &RunFolder) -> Result<Read> {
-    let manifest = folder.manifest()?;
-    let records = folder.records()?;
-    let mut warnings = manifest.warnings.clone();
-    warnings.extend(records.warnings);
-    Ok(Read { summary: Summary::of(&records.records), manifest, warnings })
-}
+impl<'a> Shown<'a> {
+    /// Reads a run and summarises it, holding a few of its records at a time.
+    ///
+    /// # Errors
+    /// When nothing of it can be read.
+    pub fn read(folder: &'a RunFolder) -> Result<Self> {
+        let mut tally = Tally::new();
+        // The one place where the records of a run go by: whatever else is made of them (a
+        // sample to judge) takes each of them here.
+        let contents = folder.read(|record| tally.add(record));
+        let contents = contents.map_err(|error| Failure::new(Exit::InvalidInput, error))?;
+        let warnings = contents.manifest.as_ref().map(|manifest| manifest.warnings.clone());
+        let warnings = warnings.unwrap_or_default();
+        Ok(Self { folder, contents, summary: tally.summary(), warnings })
+    }
 
-fn with<T>(folder: &RunFolder, show: impl FnOnce(Run<'_>) -> T) -> Result<T> {
-    let Read { manifest, summary, warnings } = read(folder)?;
-    Ok(show(Run {
-        manifest: &manifest,
-        summary: &summary,
-        folder: folder.path(),
-        warnings: &warnings,
-    }))
-}
-
-/// The table for stdout.
-///
-/// # Errors
-/// When the run cannot be read.
-pub fn table(folder: &RunFolder, colors: ColorChoice) -> Result<String> {
-    let style = if std::io::stdout().is_terminal() {
-        Style {
-            width: terminal_width(),
-            unicode: speaks_unicode(),
-            colour: Paint::stdout(colors).is_on(),
+    fn run(&self) -> Run<'_> {
+        Run {
+            manifest: self.contents.manifest.as_ref(),
+            summary: &self.summary,
+            folder: self.folder.path(),
+            warnings: &self.warnings,
+            faults: &self.contents.faults,
         }
-    } else {
-        Style { colour: Paint::stdout(colors).is_on(), ..Style::PLAIN }
-    };
-    with(folder, |run| report::table(run, style))
-}
+    }
 
-/// The JSON for stdout.
-///
-/// # Errors
-/// When the run cannot be read.
-pub fn json(folder: &RunFolder) -> Result<String> {
-    Ok(with(folder, report::json)??)
-}
+    /// The table for stdout.
+    pub fn table(&self, colors: ColorChoice) -> String {
+        let style = if std::io::stdout().is_terminal() {
+            Style {
+                width: terminal_width(),
+                unicode: speaks_unicode(),
+                colour: Paint::stdout(colors).is_on(),
+            }
+        } else {
+            Style { colour: Paint::stdout(colors).is_on(), ..Style::PLAIN }
+        };
+        report::table(self.run(), style)
+    }
 
-/// Writes `summary.json` and `report.md` into the folder.
-///
-/// # Errors
-/// When the run cannot be read, or its folder not be written.
-pub fn write_report(folder: &RunFolder) -> Result<()> {
-    let (summary, markdown) = with(folder, |run| (run.summary.clone(), report::markdown(run)))?;
-    folder.write_summary(&summary)?;
-    folder.write_report(&markdown)?;
-    Ok(())
+    /// The JSON for stdout.
+    ///
+    /// # Errors
+    /// None that a manifest and a summary of ours can cause.
+    pub fn json(&self) -> serde_json::Result<String> {
+        report::json(self.run())
+    }
+
+    /// Writes `summary.json` and `report.md` into the folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write_report(&self) -> Result {
+        self.folder.write_summary(&self.summary)?;
+        self.folder.write_report(&report::markdown(self.run()))?;
+        Ok(())
+    }
+
+    /// Whether the folder is whole.
+    ///
+    /// # Errors
+    /// What of it is lost and what to do, with the exit code of an invalid input.
+    pub fn whole(&self) -> Result {
+        let faults = &self.contents.faults;
+        if !faults.is_damage() {
+            return Ok(());
+        }
+        let folder = self.folder.path();
+        let mut text = format!("{folder} is damaged: {}", self.run().damage().join("; "));
+        for line in faults.lines(Some(folder)) {
+            text.push_str(&format!("\n  {line}"));
+        }
+        text.push_str("\nwhat could be read is shown\n");
+        for hint in faults.hints() {
+            text.push_str(&format!("\nhint: {hint}"));
+        }
+        Err(Failure::new(Exit::InvalidInput, anyhow!(text)))
+    }
 }
 
 /// Writes to stdout. A reader that has gone (`| head`) ends the program quietly.

@@ -5,7 +5,7 @@ mod syntax;
 
 use super::figure::FIGURES;
 use super::number::{duration, plural};
-use super::{Run, note, table};
+use super::{Run, damage, note, table};
 use crate::metric;
 use crate::summary::Quantity;
 use std::fmt::Write;
@@ -22,11 +22,15 @@ pub fn markdown(run: Run<'_>) -> String {
         meanings(run),
         repeat(run),
     ];
-    format!("# {}\n\n{}", escape(&run.manifest.name), sections.join("\n"))
+    let title = run.manifest.map_or(run.name(), |manifest| &manifest.name);
+    format!("# {}\n\n{}", escape(title), sections.join("\n"))
 }
 
 fn what_was_run(run: Run<'_>) -> String {
     let Run { manifest, summary, .. } = run;
+    let Some(manifest) = manifest else {
+        return format!("## What was run\n\n{}\n", damage::UNKNOWN);
+    };
     let code = |text: &str| format!("`{}`", text.replace(['`', '|', '\n'], " "));
     let file = |name: &Option<camino::Utf8PathBuf>| {
         name.as_ref().map_or_else(|| "–".to_owned(), |path| code(path.as_str()))
@@ -150,12 +154,15 @@ fn results(run: Run<'_>) -> String {
         })
         .collect();
     let mut out = "## Results\n\n".to_owned();
-    if rows.is_empty() {
+    if rows.is_empty() && run.faults.is_damage() {
+        out.push_str("No trial has a record that can be read.\n");
+    } else if rows.is_empty() {
         out.push_str("No trial has a record yet.\n");
     } else {
         out.push_str(&markdown_table(&heads, &right, &rows));
     }
     out.push('\n');
+    out.push_str(&damage_list(run));
     let notes = [Some(note::how_to_read(run)), note::carries_over(run), note::missing(run)];
     let warnings = run.warnings.iter().map(|warning| format!("warning: {warning}"));
     for note in notes.into_iter().flatten().chain(warnings) {
@@ -172,6 +179,25 @@ fn results(run: Run<'_>) -> String {
         let _ = writeln!(out, "{note}\n");
     }
     let _ = writeln!(out, "{}.", table::trials_in_words(summary));
+    out
+}
+
+/// What could not be read, before everything that is said of the rest.
+fn damage_list(run: Run<'_>) -> String {
+    let mut notes = damage::notes(run).into_iter().peekable();
+    let mut out = String::new();
+    if run.faults.is_damage()
+        && let Some(first) = notes.next()
+    {
+        let _ = writeln!(out, "**{}**\n", escape(&first));
+    }
+    for note in notes {
+        let text = note.strip_prefix("- ").unwrap_or(&note);
+        let _ = writeln!(out, "- {}", escape(text));
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
     out
 }
 
@@ -208,7 +234,7 @@ fn own_time(run: Run<'_>) -> String {
 }
 
 fn meanings(run: Run<'_>) -> String {
-    let kvm = run.manifest.accelerator.eq_ignore_ascii_case("kvm");
+    let kvm = run.is_kvm();
     let mut heads = ["metric", "unit", "meaning"].map(str::to_owned).to_vec();
     let mut right = vec![false; 3];
     if !kvm {
@@ -238,12 +264,11 @@ fn meanings(run: Run<'_>) -> String {
 }
 
 fn repeat(run: Run<'_>) -> String {
-    let manifest = run.manifest;
     let mut command = "cargo xtask experiment".to_owned();
-    if let Some(file) = &manifest.experiment_file {
+    if let Some(file) = run.manifest.and_then(|manifest| manifest.experiment_file.as_ref()) {
         let _ = write!(command, " {file}");
     }
-    if let Some(file) = &manifest.lab_file {
+    if let Some(file) = run.manifest.and_then(|manifest| manifest.lab_file.as_ref()) {
         let _ = write!(command, " --lab {file}");
     }
     format!(
@@ -255,7 +280,7 @@ fn repeat(run: Run<'_>) -> String {
          - `series/TRIAL.json.gz`: what was sampled in a trial, its rounds and heartbeats\n\
          - `logs/`: the words of QEMU and of the observer\n\
          - `summary.json`: what this report shows, for programs\n",
-        run = manifest.run,
+        run = run.name(),
         folder = run.folder
     )
 }

@@ -2,8 +2,15 @@ use super::*;
 use crate::fixture;
 use crate::record::{Metric, Record};
 
+/// Nothing is wrong with a folder.
+fn whole() -> &'static Faults {
+    static WHOLE: std::sync::OnceLock<Faults> = std::sync::OnceLock::new();
+    WHOLE.get_or_init(Faults::default)
+}
+
 fn run<'a>(manifest: &'a Manifest, summary: &'a Summary, warnings: &'a [String]) -> Run<'a> {
-    Run { manifest, summary, folder: Utf8Path::new("runs/20261122T124637Z-quick"), warnings }
+    let folder = Utf8Path::new("runs/20261122T124637Z-quick");
+    Run { manifest: Some(manifest), summary, folder, warnings, faults: whole() }
 }
 
 fn shown(records: &[Record], style: Style) -> String {

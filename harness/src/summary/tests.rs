@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture;
-use crate::record::Measured;
+use crate::record::{Measured, Metric};
 use proptest::prelude::*;
 
 fn measured(value: f64) -> Metric {
@@ -133,5 +133,51 @@ proptest! {
             prop_assert_eq!(rotated.cells, summary.cells);
             prop_assert_eq!(rotated.outcomes, summary.outcomes);
         }
+    }
+}
+
+/// A record of one of the outcomes whose cell, settings, metrics and reason vary.
+fn odd_record() -> impl Strategy<Value = Record> {
+    let names = prop::sample::select(vec!["service_gap", "pages_wrong", "counter_behind", "of_later"]);
+    let metric = prop_oneof![
+        any::<f64>().prop_map(measured),
+        prop::sample::select(vec!["observer died", "no beats"])
+            .prop_map(|reason| Metric::Unavailable(reason.into())),
+    ];
+    let reason = prop::option::of(prop::sample::select(vec!["sent 1 MiB", "sent 2 MiB", "died"]));
+    (
+        (0usize..5, 0u32..40, 1u32..4, prop::bool::ANY),
+        prop::collection::vec((names, metric), 0..4),
+        prop::collection::vec(0usize..40, 0..4),
+        reason,
+    )
+        .prop_map(|((outcome, trial, rate, named), metrics, removed, reason)| {
+            let mut record = fixture::of_outcome(outcome, trial, 5000 * rate);
+            if !named {
+                record.cell = format!("cell {}", rate % 2);
+            }
+            for at in removed {
+                if let Some(name) = record.metrics.keys().nth(at).cloned() {
+                    record.metrics.remove(&name);
+                }
+            }
+            record.metrics.extend(metrics.into_iter().map(|(name, value)| (name.into(), value)));
+            record.reason = reason.map(str::to_owned);
+            record
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Record by record the same is found as from all of them at once, in whatever order they
+    /// come, repeated trial numbers included. Compared as JSON, where it is read.
+    #[test]
+    fn a_tally_finds_what_all_records_at_once_say(
+        records in prop::collection::vec(odd_record(), 0..30)
+    ) {
+        let found = serde_json::to_string_pretty(&Summary::of(&records)).unwrap();
+        let wanted = serde_json::to_string_pretty(&at_once::summary(&records)).unwrap();
+        prop_assert_eq!(found, wanted);
     }
 }

@@ -5,16 +5,21 @@ use crate::{cli::ReportArgs, color::ColorChoice, exit, files, show};
 /// Runs the command.
 ///
 /// # Errors
-/// When there is no such run, or it cannot be read.
+/// When there is no such run, when nothing of it can be read, and, with what could be read shown,
+/// when a part of it cannot be.
 pub fn run(args: &ReportArgs, colors: ColorChoice) -> exit::Result {
     let folder = files::run_folder(args.run.as_deref())
         .map_err(|error| exit::Failure::new(exit::Exit::InvalidInput, error))?;
-    show::write_report(&folder)?;
+    let shown = show::Shown::read(&folder)?;
+    let written = shown.write_report();
     if args.json {
-        show::print(&show::json(&folder)?);
+        show::print(&shown.json()?);
     } else {
-        show::print(&show::table(&folder, colors)?);
+        show::print(&shown.table(colors));
+    }
+    written?;
+    if !args.json {
         show::tell(&format!("\nreport: {}", folder.report_path()));
     }
-    Ok(())
+    shown.whole()
 }

@@ -15,13 +15,16 @@ use std::collections::BTreeMap;
 #[derive(Serialize)]
 struct Listed {
     name: String,
-    experiment: String,
-    created: Timestamp,
-    accelerator: String,
-    qemu: String,
+    /// What a manifest tells is `None` when the folder has lost it.
+    experiment: Option<String>,
+    created: Option<Timestamp>,
+    accelerator: Option<String>,
+    qemu: Option<String>,
     finished: usize,
-    planned: u32,
+    planned: Option<u32>,
     outcomes: BTreeMap<Outcome, u32>,
+    /// Whether a part of the folder cannot be read.
+    damaged: bool,
 }
 
 /// Runs the command.
@@ -33,10 +36,11 @@ pub fn run(args: &RunsArgs, colors: ColorChoice) -> exit::Result {
     let mut runs = Vec::new();
     let paint = Paint::stderr(colors);
     for folder in RunFolder::list(&base)? {
-        match listed(&folder) {
+        let warn = |text: &str| show::tell(&format!("{} {text}", paint.warning("warning:")));
+        match listed(&folder, &warn) {
             Ok(run) => runs.push(run),
             // One run that cannot be read must not hide the others.
-            Err(error) => show::tell(&format!("{} {error:#}", paint.warning("warning:"))),
+            Err(error) => warn(&format!("{error:#}")),
         }
     }
     if args.json {
@@ -52,22 +56,31 @@ pub fn run(args: &RunsArgs, colors: ColorChoice) -> exit::Result {
     Ok(())
 }
 
-fn listed(folder: &RunFolder) -> anyhow::Result<Listed> {
-    let manifest = folder.manifest()?;
-    let records = folder.records()?.records;
+fn listed(folder: &RunFolder, warn: &dyn Fn(&str)) -> anyhow::Result<Listed> {
     let mut outcomes = BTreeMap::new();
-    for record in &records {
+    let mut finished = 0;
+    let contents = folder.read(|record| {
+        finished += 1;
         *outcomes.entry(record.outcome).or_default() += 1;
+    })?;
+    let damaged = contents.faults.is_damage();
+    if damaged {
+        for line in contents.faults.lines(Some(folder.path())) {
+            warn(&line);
+        }
     }
+    let manifest = contents.manifest;
+    let manifest = manifest.as_ref();
     Ok(Listed {
         name: folder.name().to_owned(),
-        experiment: manifest.name,
-        created: manifest.created,
-        accelerator: manifest.accelerator,
-        qemu: manifest.qemu.version,
-        finished: records.len(),
-        planned: manifest.planned_trials,
+        experiment: manifest.map(|manifest| manifest.name.clone()),
+        created: manifest.map(|manifest| manifest.created),
+        accelerator: manifest.map(|manifest| manifest.accelerator.clone()),
+        qemu: manifest.map(|manifest| manifest.qemu.version.clone()),
+        finished,
+        planned: manifest.map(|manifest| manifest.planned_trials),
         outcomes,
+        damaged,
     })
 }
 
@@ -77,14 +90,17 @@ fn table(runs: &[Listed], colors: ColorChoice) -> String {
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(runs.iter().map(|run| {
         let words = |(outcome, count): (&Outcome, &u32)| format!("{count} {}", outcome.words());
+        let or_unknown = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
+        // Without the distribution's own number, which is in the JSON.
+        let qemu = run.qemu.as_ref().and_then(|version| version.split(' ').next());
+        let damaged = if run.damaged { " (damaged)" } else { "" };
         [
-            run.name.clone(),
-            run.experiment.clone(),
-            run.created.strftime("%Y-%m-%d %H:%M").to_string(),
-            // Without the distribution's own number, which is in the JSON.
-            run.qemu.split(' ').next().unwrap_or_default().to_owned(),
-            run.accelerator.to_uppercase(),
-            format!("{}/{}", run.finished, run.planned),
+            format!("{}{damaged}", run.name),
+            or_unknown(run.experiment.clone()),
+            or_unknown(run.created.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())),
+            or_unknown(qemu.map(str::to_owned)),
+            or_unknown(run.accelerator.as_ref().map(|name| name.to_uppercase())),
+            format!("{}/{}", run.finished, or_unknown(run.planned.map(|n| n.to_string()))),
             run.outcomes.iter().map(words).collect::<Vec<_>>().join(", "),
         ]
     }));

@@ -166,11 +166,13 @@ async fn check_links(
 /// Writes summary and report, and prints the table, or JSON.
 fn finish(args: &ExperimentArgs, colors: ColorChoice, writer: &RunWriter) -> exit::Result {
     let folder = writer.folder();
-    show::write_report(folder)?;
+    // Damage of a resumed run has been told when it was opened.
+    let shown = show::Shown::read(folder)?;
+    shown.write_report()?;
     if args.json {
-        show::print(&show::json(folder)?);
+        show::print(&shown.json()?);
     } else {
-        show::print(&show::table(folder, colors)?);
+        show::print(&shown.table(colors));
         show::tell(&format!("\nreport: {}", folder.report_path()));
     }
     Ok(())

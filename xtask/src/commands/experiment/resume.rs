@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use camino::Utf8Path;
-use harness::run_folder::{Manifest, RunFolder, RunWriter};
+use harness::run_folder::{Error, Manifest, RunFolder, RunWriter};
 
 /// A run that was begun before.
 pub struct Resumed {
@@ -70,6 +70,12 @@ impl Resumed {
 
     /// The folder, to go on with.
     pub fn writer(self) -> Result<RunWriter> {
-        Ok(self.folder.writer()?)
+        self.folder.writer().map_err(|error| {
+            let exit = match error {
+                Error::Overlooked { .. } | Error::Packed { .. } => Exit::InvalidInput,
+                _ => Exit::Failure,
+            };
+            Failure::new(exit, error)
+        })
     }
 }

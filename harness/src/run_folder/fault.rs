@@ -1,0 +1,178 @@
+//! What of a run's folder cannot be used, in words for the user.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many faults of a kind are kept in full; the others are counted.
+const EXAMPLES: u64 = 3;
+
+/// What kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The last line is incomplete: a crash, or a harness that is just writing it. No damage.
+    Torn,
+    /// The manifest cannot be used.
+    Manifest,
+    /// A file that must be there is not.
+    Missing,
+    /// A file ends, for us, before its end.
+    Unreadable,
+    /// A line that is no record.
+    NotARecord,
+    /// A line longer than any record.
+    TooLong,
+    /// A record with another layout.
+    Schema,
+    /// A record of another run.
+    OtherRun,
+    /// A second record of a trial.
+    Repeated,
+}
+
+impl FaultKind {
+    /// What to do about it; `None` when there is nothing to do.
+    #[must_use]
+    pub const fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::Torn => None,
+            Self::Manifest => {
+                Some("without its manifest a run can be shown, but not resumed or compared")
+            }
+            Self::Missing | Self::Unreadable => Some("copy the folder again from where it was made"),
+            Self::NotARecord | Self::TooLong => Some(
+                "take the line from a copy of the run, or delete it: \
+                 `cargo xtask experiment --resume` measures its trial again",
+            ),
+            Self::Schema => Some(
+                "read it with the version of precopy-lab that wrote it (`harness_version` in manifest.json)",
+            ),
+            Self::OtherRun => Some("keep the records of each run in a folder of their own"),
+            Self::Repeated => Some("delete the line that is not the run's own"),
+        }
+    }
+}
+
+/// One thing that cannot be used, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// What kind.
+    pub kind: FaultKind,
+    /// The file, within the run's folder.
+    pub file: Utf8PathBuf,
+    /// The line, from 1; `None` for the whole file.
+    pub line: Option<u64>,
+    /// The byte of the line at which reading stopped, from 1; `None` for the whole line.
+    pub column: Option<u64>,
+    /// What is wrong, and what became of it.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    /// `records.jsonl:5:312: what is wrong`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        for number in [self.line, self.column].into_iter().flatten() {
+            write!(f, ":{number}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// All that cannot be used of a run's folder: the first of each kind, and how many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    first: Vec<Fault>,
+    counts: BTreeMap<FaultKind, u64>,
+}
+
+impl Faults {
+    /// One more.
+    pub fn push(&mut self, fault: Fault) {
+        let count = self.counts.entry(fault.kind).or_insert(0);
+        *count += 1;
+        if *count <= EXAMPLES {
+            self.first.push(fault);
+        }
+    }
+
+    /// Those of `other` after these.
+    pub fn append(&mut self, other: Self) {
+        for fault in other.first {
+            if self.first.iter().filter(|own| own.kind == fault.kind).count() < EXAMPLES as usize {
+                self.first.push(fault);
+            }
+        }
+        for (kind, count) in other.counts {
+            *self.counts.entry(kind).or_insert(0) += count;
+        }
+    }
+
+    /// Takes those of a kind out.
+    pub(super) fn forget(&mut self, kind: FaultKind) {
+        self.first.retain(|fault| fault.kind != kind);
+        self.counts.remove(&kind);
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Whether something is lost that a sound folder has. A torn last line alone is no damage.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        self.counts.keys().any(|kind| *kind != FaultKind::Torn)
+    }
+
+    /// How many there are of each kind.
+    #[must_use]
+    pub const fn counts(&self) -> &BTreeMap<FaultKind, u64> {
+        &self.counts
+    }
+
+    /// The first of each kind.
+    #[must_use]
+    pub fn first(&self) -> &[Fault] {
+        &self.first
+    }
+
+    /// Each fault that is kept as a line, then how many more there are of its kind. The files are
+    /// told as lying in `folder`, when one is given.
+    #[must_use]
+    pub fn lines(&self, folder: Option<&Utf8Path>) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (&kind, &count) in &self.counts {
+            let of_kind: Vec<&Fault> =
+                self.first.iter().filter(|fault| fault.kind == kind).collect();
+            lines.extend(of_kind.iter().map(|fault| match folder {
+                Some(folder) => format!("{}", folder.join(fault.to_string())),
+                None => fault.to_string(),
+            }));
+            let more = count.saturating_sub(of_kind.len() as u64);
+            if more > 0 {
+                let lines_are = if more == 1 { "line is" } else { "lines are" };
+                lines.push(format!("and {more} more {lines_are} like {}", match of_kind.len() {
+                    1 => "this",
+                    _ => "these",
+                }));
+            }
+        }
+        lines
+    }
+
+    /// What to do about them, each advice once.
+    #[must_use]
+    pub fn hints(&self) -> Vec<&'static str> {
+        let mut hints: Vec<&str> = Vec::new();
+        for hint in self.counts.keys().filter_map(|kind| kind.hint()) {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+        hints
+    }
+}
