@@ -44,12 +44,6 @@ impl<'a> Run<'a> {
     fn is_kvm(&self) -> bool {
         self.manifest.is_some_and(|manifest| manifest.accelerator.eq_ignore_ascii_case("kvm"))
     }
-
-    /// The damage in a few words, a part each; none when the folder is whole.
-    #[must_use]
-    pub fn damage(self) -> Vec<String> {
-        damage::what_is_missing(self)
-    }
 }
 
 /// How the terminal's table may look.

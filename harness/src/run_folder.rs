@@ -192,7 +192,8 @@ impl RunFolder {
     /// When their file cannot be opened.
     pub fn records(&self) -> Result<Records, Error> {
         let mut records = Vec::new();
-        let faults = self.visit(self.run().as_deref(), &mut |record| records.push(record.clone()))?;
+        let faults =
+            self.visit(self.run().as_deref(), &mut |record| records.push(record.clone()))?;
         Ok(Records { records, faults })
     }
 

@@ -89,7 +89,7 @@ impl<'a> Shown<'a> {
             return Ok(());
         }
         let folder = self.folder.path();
-        let mut text = format!("{folder} is damaged: {}", self.run().damage().join("; "));
+        let mut text = format!("{folder} is damaged: {}", faults.summary().join("; "));
         for line in faults.lines(Some(folder)) {
             text.push_str(&format!("\n  {line}"));
         }

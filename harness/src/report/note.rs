@@ -168,9 +168,16 @@ pub(super) fn missing(run: Run<'_>) -> Option<String> {
         return None;
     }
     let have = if missing == 1 { "has" } else { "have" };
+    let planned = plural(manifest.planned_trials, "planned trial");
+    if run.faults.is_damage() {
+        // What to do is said with the damage.
+        return Some(format!("warning: {missing} of {planned} {have} no record that can be read"));
+    }
+    let folder = match run.folder.file_name() {
+        Some(name) if name == manifest.run => name,
+        _ => run.folder.as_str(),
+    };
     Some(format!(
-        "warning: {missing} of {} {have} no record; `cargo xtask experiment --resume {}` runs what is missing",
-        plural(manifest.planned_trials, "planned trial"),
-        manifest.run
+        "warning: {missing} of {planned} {have} no record; `cargo xtask experiment --resume {folder}` runs what is missing"
     ))
 }

@@ -41,17 +41,40 @@ impl FaultKind {
             Self::Manifest => {
                 Some("without its manifest a run can be shown, but not resumed or compared")
             }
-            Self::Missing | Self::Unreadable => Some("copy the folder again from where it was made"),
+            Self::Missing | Self::Unreadable => {
+                Some("copy the folder again from where it was made")
+            }
             Self::NotARecord | Self::TooLong => Some(
-                "take the line from a copy of the run, or delete it: \
-                 `cargo xtask experiment --resume` measures its trial again",
+                "take such lines from a copy of the run, or delete them: \
+                 `cargo xtask experiment --resume` measures their trials again",
             ),
             Self::Schema => Some(
                 "read it with the version of precopy-lab that wrote it (`harness_version` in manifest.json)",
             ),
             Self::OtherRun => Some("keep the records of each run in a folder of their own"),
-            Self::Repeated => Some("delete the line that is not the run's own"),
+            Self::Repeated => Some("delete the lines that are not the run's own"),
         }
+    }
+}
+
+impl FaultKind {
+    /// So many of this kind, in words.
+    fn of(self, count: u64) -> String {
+        let (one, many) = match self {
+            Self::Torn => ("incomplete line", "incomplete lines"),
+            Self::Manifest => return "the manifest cannot be used".to_owned(),
+            Self::Missing => return "the records are missing".to_owned(),
+            Self::Unreadable => return "the records cannot be read to their end".to_owned(),
+            Self::NotARecord => ("line is no record", "lines are no records"),
+            Self::TooLong => ("line is too long", "lines are too long"),
+            Self::Schema => (
+                "line is of another version of this program",
+                "lines are of another version of this program",
+            ),
+            Self::OtherRun => ("line is of another run", "lines are of another run"),
+            Self::Repeated => ("line repeats a trial", "lines repeat trials"),
+        };
+        if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
     }
 }
 
@@ -140,28 +163,31 @@ impl Faults {
         &self.first
     }
 
-    /// Each fault that is kept as a line, then how many more there are of its kind. The files are
-    /// told as lying in `folder`, when one is given.
+    /// Each fault that is kept as a line, in the order of their places, then how many more there
+    /// are. The files are told as lying in `folder`, when one is given.
     #[must_use]
     pub fn lines(&self, folder: Option<&Utf8Path>) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (&kind, &count) in &self.counts {
-            let of_kind: Vec<&Fault> =
-                self.first.iter().filter(|fault| fault.kind == kind).collect();
-            lines.extend(of_kind.iter().map(|fault| match folder {
-                Some(folder) => format!("{}", folder.join(fault.to_string())),
+        let mut first: Vec<&Fault> = self.first.iter().collect();
+        first.sort_by_key(|fault| (&fault.file, fault.line));
+        let mut lines: Vec<String> = first
+            .into_iter()
+            .map(|fault| match folder {
+                Some(folder) => folder.join(fault.to_string()).into_string(),
                 None => fault.to_string(),
-            }));
-            let more = count.saturating_sub(of_kind.len() as u64);
-            if more > 0 {
-                let lines_are = if more == 1 { "line is" } else { "lines are" };
-                lines.push(format!("and {more} more {lines_are} like {}", match of_kind.len() {
-                    1 => "this",
-                    _ => "these",
-                }));
-            }
+            })
+            .collect();
+        for (&kind, &count) in self.counts.iter().filter(|(_, count)| **count > EXAMPLES) {
+            lines.push(format!("and more: in all {}", kind.of(count)));
         }
         lines
+    }
+
+    /// What is lost, in a few words for each kind: `3 lines are no records`. Nothing for a torn
+    /// last line.
+    #[must_use]
+    pub fn summary(&self) -> Vec<String> {
+        let damage = self.counts.iter().filter(|(kind, _)| **kind != FaultKind::Torn);
+        damage.map(|(kind, &count)| kind.of(count)).collect()
     }
 
     /// What to do about them, each advice once.

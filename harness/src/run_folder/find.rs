@@ -1,7 +1,7 @@
 //! Which folders are runs.
 
 use super::files::io;
-use super::{Error, NotARun, RunFolder};
+use super::{Error, FaultKind, Faults, NotARun, RunFolder};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::io::ErrorKind;
 
@@ -35,7 +35,9 @@ impl RunFolder {
             (NotARun::Nothing, listed)
         } else if !path.is_dir() {
             match path.parent().filter(|parent| Self::open(*parent).is_ok()) {
-                Some(parent) => (NotARun::File, format!("name the folder that it lies in: {parent}")),
+                Some(parent) => {
+                    (NotARun::File, format!("name the folder that it lies in: {parent}"))
+                }
                 None => (NotARun::File, listed),
             }
         } else if let Some(run) = Self::list(path).ok().and_then(|mut runs| runs.pop()) {
@@ -48,6 +50,35 @@ impl RunFolder {
             (NotARun::Other, listed)
         };
         Error::NotARun { path: path.clone(), what, hint }
+    }
+
+    /// Whether trials may be added to what is there. A run that is locked may be.
+    ///
+    /// # Errors
+    /// When it has no manifest that can be used, when its records are packed, and when trials are
+    /// recorded, but not so that this program counts them: it would measure them again.
+    pub fn resumable(&self) -> Result<(), Error> {
+        self.manifest()?;
+        self.refuse_packed()?;
+        self.refuse_what_would_be_overlooked(&self.read(|_| {})?.faults)
+    }
+
+    pub(super) fn refuse_packed(&self) -> Result<(), Error> {
+        let path = self.packed_records_path();
+        if path.exists() && !self.records_path().exists() {
+            return Err(Error::Packed { path });
+        }
+        Ok(())
+    }
+
+    pub(super) fn refuse_what_would_be_overlooked(&self, faults: &Faults) -> Result<(), Error> {
+        let overlooked = [FaultKind::Schema, FaultKind::OtherRun, FaultKind::Unreadable];
+        match faults.first().iter().find(|fault| overlooked.contains(&fault.kind)) {
+            Some(fault) => {
+                Err(Error::Overlooked { folder: self.path.clone(), fault: fault.clone() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// The newest run below `base`.

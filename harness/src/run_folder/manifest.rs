@@ -125,10 +125,13 @@ pub(super) fn read(path: &Utf8Path) -> Result<Manifest, Fault> {
         message,
     };
     let text = std::fs::read(path).map_err(|error| {
-        fault(None, match error.kind() {
-            ErrorKind::NotFound => "there is no such file".to_owned(),
-            _ => format!("cannot be read: {error}"),
-        })
+        fault(
+            None,
+            match error.kind() {
+                ErrorKind::NotFound => "there is no such file".to_owned(),
+                _ => format!("cannot be read: {error}"),
+            },
+        )
     })?;
     // Some editors put a mark before the text.
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
@@ -136,15 +139,16 @@ pub(super) fn read(path: &Utf8Path) -> Result<Manifest, Fault> {
         return Err(fault(None, "the file is empty".to_owned()));
     }
     let wrong = |error: &serde_json::Error| {
-        let words = words_of(error);
+        let words = words_of(error, false);
         fault(Some((error.line(), error.column())), format!("not a manifest: {words}"))
     };
     // Before the fields of another version, or of something else, are found wanting one by one.
     let is: Is = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
     match is {
         Is { schema: Some(schema), .. } if schema != u64::from(SCHEMA) => {
-            let words =
-                format!("a manifest with schema {schema}: this program reads schema {SCHEMA}");
+            let words = format!(
+                "a manifest with schema {schema}, of another version of precopy-lab: this one reads schema {SCHEMA}"
+            );
             Err(fault(None, words))
         }
         Is { schema: None, run: None } => {

@@ -31,8 +31,8 @@ impl<R: Read> Pieces<R> {
         Self { from, begun: Vec::new(), ended: false, error: None }
     }
 
-    /// Whether the last piece has been taken.
-    pub const fn ended(&self) -> bool {
+    /// Whether everything has been read, so that the pieces to come are in memory.
+    pub const fn all_is_read(&self) -> bool {
         self.ended
     }
 

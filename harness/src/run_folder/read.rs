@@ -54,14 +54,16 @@ pub(super) fn records(
         odd: Oddities::default(),
         visit,
     };
-    match pieces.next() {
-        // No thread for what is read at once.
-        Some(piece) if pieces.ended() => {
-            let work = Work { piece, first: true, spare: Vec::new() };
-            taker.take(parse(work, &mut Refiller::default()));
+    let first = pieces.next();
+    if pieces.all_is_read() {
+        // No thread for what is in memory at once.
+        let mut refiller = Refiller::default();
+        let mut spare = Vec::new();
+        for (at, piece) in first.into_iter().chain(&mut pieces).enumerate() {
+            spare = taker.take(parse(Work { piece, first: at == 0, spare }, &mut refiller));
         }
-        Some(piece) => in_parallel(piece, &mut pieces, &mut taker),
-        None => {}
+    } else if let Some(first) = first {
+        in_parallel(first, &mut pieces, &mut taker);
     }
     if let Some(error) = pieces.error() {
         taker.unreadable(&error);
@@ -238,8 +240,14 @@ fn parse_line(line: &[u8], ended: bool) -> Result<Record, Unusable> {
         },
         _ => Unusable {
             kind: FaultKind::NotARecord,
-            column: Some(error.column() as u64),
-            message: format!("not a record, and not counted: {}", words_of(&error)),
+            // What is missed at the end of a line is missed in its last column.
+            column: Some(
+                if error.line() > 1 { line.trim_ascii_end().len() } else { error.column() } as u64,
+            ),
+            message: format!(
+                "not a record, and not counted: {}",
+                words_of(&error, error.line() > 1)
+            ),
         },
     })
 }
@@ -269,17 +277,19 @@ pub(super) fn schema_of(text: &[u8]) -> Option<u64> {
 }
 
 /// What the parser says, without the place (told before it) and without its list of all fields.
-pub(super) fn words_of(error: &serde_json::Error) -> String {
+/// `at_end` says that it missed something at the end of a line.
+pub(super) fn words_of(error: &serde_json::Error, at_end: bool) -> String {
+    if error.is_eof() || (at_end && error.is_syntax()) {
+        return "it breaks off in the middle".to_owned();
+    }
     let words = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let words = words.strip_suffix(&place).unwrap_or(&words);
-    let words = match words.strip_prefix("unknown field ") {
-        Some(field) => {
-            format!("unknown field {}", field.split(", expected").next().unwrap_or(field))
-        }
-        None => words.to_owned(),
-    };
-    if error.is_eof() { format!("it ends too early ({words})") } else { words }
+    match words.split_once(", expected one of ") {
+        Some((words, _)) if words.starts_with("unknown field ") => words.to_owned(),
+        _ if error.is_syntax() => format!("no JSON: {words}"),
+        _ => words.to_owned(),
+    }
 }
 
 /// Takes what was found, in the order of the file.
@@ -325,7 +335,9 @@ impl Taker<'_> {
             let trial = record.trial;
             (
                 FaultKind::Repeated,
-                format!("repeats trial {trial} of line {first}, and is not counted: the first one is"),
+                format!(
+                    "repeats trial {trial} of line {first}, and is not counted: the first one is"
+                ),
             )
         } else {
             self.seen.insert(record.trial, line);

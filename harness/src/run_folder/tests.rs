@@ -197,7 +197,8 @@ proptest! {
 
 /// The lines of the committed run, with their newlines.
 fn real_lines() -> Vec<Vec<u8>> {
-    let packed = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/precopy-2026-11-22/records.jsonl.gz");
+    let packed =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/precopy-2026-11-22/records.jsonl.gz");
     let mut text = Vec::new();
     let packed = File::open(packed).unwrap();
     flate2::read::GzDecoder::new(packed).read_to_end(&mut text).unwrap();

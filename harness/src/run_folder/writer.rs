@@ -1,10 +1,9 @@
 use super::files::{io, sync_directory, write_atomically};
 use super::line::line_of;
 use super::read::{self, Unended};
-use super::{Error, FaultKind, Faults, Manifest, RECORDS, RunFolder};
+use super::{Error, FaultKind, Manifest, RECORDS, RunFolder};
 use crate::record::Record;
 use crate::series::Series;
-use camino::Utf8Path;
 use flate2::{Compression, write::GzEncoder};
 use rustix::fs::FlockOperation;
 use std::collections::BTreeSet;
@@ -28,10 +27,7 @@ pub struct RunWriter {
 impl RunWriter {
     pub(super) fn open(folder: RunFolder) -> Result<Self, Error> {
         let path = folder.records_path();
-        let packed = folder.packed_records_path();
-        if packed.exists() && !path.exists() {
-            return Err(Error::Packed { path: packed });
-        }
+        folder.refuse_packed()?;
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -49,7 +45,7 @@ impl RunWriter {
         let mut take = |record: &Record| _ = finished.insert(record.trial);
         let odd = read::records(&file, RECORDS, folder.run().as_deref(), &mut take);
         let mut faults = odd.faults;
-        refuse_what_would_be_overlooked(&faults, &folder.path)?;
+        folder.refuse_what_would_be_overlooked(&faults)?;
         let mut end = file.stream_position().map_err(io("read", &path))?;
         let mut warnings = Vec::new();
         if let Some(Unended { bytes, is_record }) = odd.unended {
@@ -137,14 +133,5 @@ impl RunWriter {
         packer.write_all(&text).map_err(io("pack", &path))?;
         let packed = packer.finish().map_err(io("pack", &path))?;
         write_atomically(&path, &packed)
-    }
-}
-
-/// Trials that are recorded, but not so that this program reads them, must not be run again.
-fn refuse_what_would_be_overlooked(faults: &Faults, folder: &Utf8Path) -> Result<(), Error> {
-    let of = |kind| faults.first().iter().find(|fault| fault.kind == kind);
-    match of(FaultKind::Schema).or_else(|| of(FaultKind::Unreadable)) {
-        Some(fault) => Err(Error::Overlooked { folder: folder.to_owned(), fault: fault.clone() }),
-        None => Ok(()),
     }
 }

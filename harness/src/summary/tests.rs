@@ -138,7 +138,8 @@ proptest! {
 
 /// A record of one of the outcomes whose cell, settings, metrics and reason vary.
 fn odd_record() -> impl Strategy<Value = Record> {
-    let names = prop::sample::select(vec!["service_gap", "pages_wrong", "counter_behind", "of_later"]);
+    let names =
+        prop::sample::select(vec!["service_gap", "pages_wrong", "counter_behind", "of_later"]);
     let metric = prop_oneof![
         any::<f64>().prop_map(measured),
         prop::sample::select(vec!["observer died", "no beats"])

@@ -34,8 +34,7 @@ pub struct Reading {
 pub fn measure(scratch: &Utf8Path, n: usize) -> Result<Vec<Reading>> {
     let folder = scratch.join("reading");
     make(&folder).with_context(|| format!("failed to make {folder}"))?;
-    let command =
-        Command::new(labs::program()?.as_str()).args([READ_ARGUMENT, folder.as_str()]);
+    let command = Command::new(labs::program()?.as_str()).args([READ_ARGUMENT, folder.as_str()]);
     (0..n)
         .map(|_| {
             let begun = Instant::now();

@@ -7,9 +7,9 @@ use crate::{
     exit::{Exit, Failure, Result},
     files, provenance,
 };
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use camino::Utf8Path;
-use harness::run_folder::{Error, Manifest, RunFolder, RunWriter};
+use harness::run_folder::{Manifest, RunFolder, RunWriter};
 
 /// A run that was begun before.
 pub struct Resumed {
@@ -22,16 +22,22 @@ pub fn open(run: &Utf8Path) -> Result<Resumed> {
     let invalid = |error: anyhow::Error| Failure::new(Exit::InvalidInput, error);
     let folder = files::run_folder(Some(run)).map_err(invalid)?;
     let manifest = folder.manifest().map_err(|error| invalid(error.into()))?;
+    folder.resumable().map_err(|error| invalid(error.into()))?;
     Ok(Resumed { folder, manifest })
 }
 
 impl Resumed {
     /// The task as it was; a plan that comes out otherwise is refused.
     pub fn task(&self) -> Result<Task> {
+        let invalid = |what: &str, error: serde_json::Error| {
+            let file = self.folder.path().join("manifest.json");
+            let text = format!("{file}: the {what} in it cannot be understood: {error}");
+            Failure::new(Exit::InvalidInput, anyhow!(text))
+        };
         let experiment = serde_json::from_value(self.manifest.experiment.clone())
-            .context("failed to understand the experiment in the run's manifest")?;
+            .map_err(|error| invalid("experiment", error))?;
         let spec = serde_json::from_value(self.manifest.lab.clone())
-            .context("failed to understand the lab in the run's manifest")?;
+            .map_err(|error| invalid("lab", error))?;
         let shard = self.manifest.shard.as_deref().map(str::parse::<Shard>).transpose();
         let shard = shard.map_err(|error| anyhow!("the shard in the run's manifest: {error}"))?;
         let shard = shard.map(|shard| (shard.index, shard.count));
@@ -70,12 +76,6 @@ impl Resumed {
 
     /// The folder, to go on with.
     pub fn writer(self) -> Result<RunWriter> {
-        self.folder.writer().map_err(|error| {
-            let exit = match error {
-                Error::Overlooked { .. } | Error::Packed { .. } => Exit::InvalidInput,
-                _ => Exit::Failure,
-            };
-            Failure::new(exit, error)
-        })
+        Ok(self.folder.writer()?)
     }
 }
