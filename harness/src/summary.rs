@@ -84,6 +84,10 @@ pub struct MetricSummary {
     pub unavailable_because: BTreeSet<String>,
     /// Over the measured values; `None` when there are none.
     pub spread: Option<Spread>,
+    /// Between what the true value of a trial lies, where each trial's source says so: the median
+    /// of the lower ends and that of the upper ones. No confidence interval of the median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
     /// Where the values come from.
     pub sources: BTreeSet<String>,
     /// The coarsest resolution among them; 0 when none was measured.

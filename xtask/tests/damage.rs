@@ -4,6 +4,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use lab::process::{Command, Error};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 /// The committed run: 320 real records.
 fn docs() -> Utf8PathBuf {
@@ -41,7 +42,14 @@ impl Broken {
     fn said(&self, arguments: &[&str]) -> String {
         let program = env!("CARGO_BIN_EXE_xtask");
         let script = r#"cd "$1" || exit; shift; "$@" 2> ../stderr > ../stdout; echo $?"#;
-        let command = Command::new("sh").args(["-c", script, "sh", self.folder.as_str(), program]);
+        // Root may read what nobody may, so it does without that here.
+        let bounds = if rustix::process::geteuid().is_root() {
+            "exec setpriv --bounding-set=-dac_override,-dac_read_search"
+        } else {
+            "exec env"
+        };
+        let command = Command::new("sh").args(["-c", &format!("{bounds} \"$@\""), "sh"]);
+        let command = command.args(["sh", "-c", script, "sh", self.folder.as_str(), program]);
         let code = command.args(arguments.iter().copied()).run().map_err(told).expect("it runs");
         let read = |name| fs::read_to_string(self.folder.with_file_name(name)).expect("read");
         let above = self.folder.parent().expect("a folder above").as_str();
@@ -193,6 +201,28 @@ fn records_that_are_not_there_or_not_ours() {
     fs::remove_file(broken.folder.join("manifest.json")).expect("removed");
     broken.records("{\"level\":\"info\",\"message\":\"started\"}\n".repeat(9).as_str());
     insta::assert_snapshot!("foreign_lines", broken.report());
+}
+
+#[test]
+fn what_may_not_be_read_or_written() {
+    let mode = |path: &Utf8Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
+    };
+    let broken = Broken::new();
+    mode(&broken.folder.join("records.jsonl"), 0);
+    insta::assert_snapshot!("forbidden_records", broken.report());
+    mode(&broken.folder.join("records.jsonl"), 0o600);
+    mode(&broken.folder.join("manifest.json"), 0);
+    insta::assert_snapshot!("forbidden_manifest", broken.report());
+    mode(&broken.folder.join("manifest.json"), 0o600);
+    mode(&broken.folder, 0o500);
+    insta::assert_snapshot!("forbidden_to_write", broken.report());
+    let folder = broken.folder.clone();
+    fs::create_dir(folder.with_file_name("here")).expect("made");
+    mode(&folder, 0);
+    let elsewhere = Broken { folder: folder.with_file_name("here"), ..broken };
+    insta::assert_snapshot!("forbidden_folder", elsewhere.said(&["report", folder.as_str()]));
+    mode(&folder, 0o700);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What `--json` prints.
 
 use super::Run;
+use crate::link_check::LinkCheck;
 use crate::metric;
 use crate::run_folder::{Fault, FaultKind, Git, Guest, Host, Manifest, Qemu};
 use crate::summary::Summary;
@@ -32,6 +33,8 @@ struct Report<'a> {
     host: Option<&'a Host>,
     git: Option<&'a Git>,
     harness_version: Option<&'a str>,
+    /// What the migration links carried before the run, and before each time it was resumed.
+    link_checks: Option<&'a [LinkCheck]>,
     /// Metrics that say nothing about KVM, because they were not measured under it.
     not_for_kvm: Vec<&'static str>,
     warnings: &'a [String],
@@ -71,6 +74,7 @@ pub fn json(run: Run<'_>) -> Result<String, serde_json::Error> {
         host: of(run, |manifest| &manifest.host),
         git: of(run, |manifest| manifest.git.as_ref()).flatten(),
         harness_version: of(run, |manifest| manifest.harness_version.as_str()),
+        link_checks: of(run, |manifest| manifest.link_checks.as_slice()),
         not_for_kvm: metric::ALL
             .iter()
             .filter(|definition| !kvm && !definition.carries_over_to_kvm)

@@ -46,6 +46,17 @@ fn what_was_run(run: Run<'_>) -> String {
         .iter()
         .map(|(name, version)| format!("{} {}", escape(name), escape(version)))
         .collect();
+    let links: Vec<String> = manifest
+        .link_checks
+        .iter()
+        .map(|check| {
+            let set =
+                check.set.map_or_else(|| "not shaped".to_owned(), |set| format!("set to {set}"));
+            let carried = check.carried_bits_per_s / 1e6;
+            let (from, to) = (escape(&check.from), escape(&check.to));
+            format!("{from} → {to} {set}, carried {carried:.0} Mbit/s")
+        })
+        .collect();
     let when = match (summary.started, summary.ended) {
         (Some(started), Some(ended)) => format!(
             "{} to {} UTC ({})",
@@ -98,6 +109,7 @@ fn what_was_run(run: Run<'_>) -> String {
                 escape(&host.kernel)
             ),
         ),
+        ("Links", links.join("; ")),
         ("Other tools", versions.join(", ")),
         ("Seed", manifest.seed.to_string()),
         ("Plan", format!("SHA-256 {}", code(short(&manifest.plan_hash)))),
@@ -257,7 +269,9 @@ fn meanings(run: Run<'_>) -> String {
         FIGURES.iter().map(|figure| format!("{} is `{}`", figure.name(), figure.metric)).collect();
     format!(
         "## What the metrics mean\n\nIn the table of results, {}. A median of an even number of \
-         values is the mean of the middle two. Bytes are shown in MiB.\n\n{}",
+         values is the mean of the middle two. \\[Brackets\\] hold the interval in which a trial's \
+         true value lies by its source (medians of both ends over the trials); that is no confidence \
+         interval of the median. Bytes are shown in MiB.\n\n{}",
         names.join(", "),
         markdown_table(&heads, &right, &rows)
     )

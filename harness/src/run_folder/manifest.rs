@@ -56,7 +56,8 @@ pub struct Manifest {
     pub git: Option<Git>,
     /// Version of this program.
     pub harness_version: String,
-    /// What the check of every link measured before the run.
+    /// What the check of every link measured before the run, and then before each time it was
+    /// resumed.
     pub link_checks: Vec<LinkCheck>,
     /// Which cells of the experiment were run, when not all (`--filter`).
     pub filter: Option<String>,

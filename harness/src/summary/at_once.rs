@@ -161,7 +161,19 @@ fn metric_of(name: &str, records: &[&Record]) -> MetricSummary {
             None => _ = because.insert("not in the record".to_owned()),
         }
     }
+    let intervals: Vec<[f64; 2]> = records
+        .iter()
+        .filter_map(|record| match record.metrics.get(name) {
+            Some(Metric::Measured(measured)) if measured.value.is_finite() => measured.interval,
+            _ => None,
+        })
+        .collect();
+    let median = |end: usize| {
+        let ends: Vec<f64> = intervals.iter().map(|ends| ends[end]).collect();
+        Spread::of(&ends).filter(|_| ends.len() == values.len()).map(|spread| spread.median)
+    };
     MetricSummary {
+        interval: median(0).zip(median(1)).map(|(low, high)| [low, high]),
         unit: unit.unwrap_or_default(),
         n: values.len() as u32,
         unavailable: (records.len() - values.len()) as u32,

@@ -45,6 +45,8 @@ struct Column {
     /// Records that have the metric, measured or not.
     seen: usize,
     values: Vec<f64>,
+    /// Lower and upper ends of the intervals that come with values.
+    intervals: [Vec<f64>; 2],
     /// Known once it is defined by [`metric`], or measured.
     unit: Option<String>,
     because: BTreeSet<String>,
@@ -138,16 +140,21 @@ impl CellTally {
         add_integrity(&mut self.integrity, record);
         let outcome = self.outcomes.entry(record.outcome).or_default();
         outcome.trials += 1;
+        // Both are in the order of their names, so one walk along both finds every column.
+        let mut columns = outcome.metrics.iter_mut().peekable();
+        let mut new = Vec::new();
         for (name, metric) in &record.metrics {
-            match outcome.metrics.get_mut(name) {
-                Some(column) => column.add(metric),
-                None if applies(record.outcome, name) => {
-                    let mut column = Column::new(name);
-                    column.add(metric);
-                    outcome.metrics.insert(name.clone(), column);
-                }
-                None => {}
+            while columns.next_if(|(column, _)| *column < name).is_some() {}
+            match columns.peek_mut() {
+                Some((column, values)) if *column == name => values.add(metric),
+                _ if applies(record.outcome, name) => new.push((name, metric)),
+                _ => {}
             }
+        }
+        for (name, metric) in new {
+            let mut column = Column::new(name);
+            column.add(metric);
+            outcome.metrics.insert(name.clone(), column);
         }
     }
 
@@ -185,6 +192,7 @@ impl Column {
         Self {
             seen: 0,
             values: Vec::new(),
+            intervals: [Vec::new(), Vec::new()],
             unit: metric::definition(name).map(|definition| definition.unit.to_owned()),
             because: BTreeSet::new(),
             sources: BTreeSet::new(),
@@ -203,6 +211,11 @@ impl Column {
 
     fn measured(&mut self, measured: &Measured) {
         self.values.push(measured.value);
+        if let Some(ends) = measured.interval {
+            for (column, end) in self.intervals.iter_mut().zip(ends) {
+                column.push(end);
+            }
+        }
         keep_text(&mut self.sources, &measured.source);
         if measured.resolution.is_finite() {
             self.resolution = self.resolution.max(measured.resolution);
@@ -214,7 +227,12 @@ impl Column {
         if self.seen < trials {
             keep_text(&mut self.because, "not in the record");
         }
+        let [low, high] = self.intervals;
+        // Of a part of the trials it would be another sample than the median's.
+        let all = low.len() == self.values.len();
+        let ends = Spread::of(&low).zip(Spread::of(&high)).filter(|_| all);
         MetricSummary {
+            interval: ends.map(|(low, high)| [low.median, high.median]),
             unit: self.unit.unwrap_or_default(),
             n: count(self.values.len()),
             unavailable: count(trials - self.values.len()),

@@ -52,6 +52,23 @@ fn what_is_unavailable_is_counted_with_its_reason_and_never_zero() {
 }
 
 #[test]
+fn an_interval_is_told_where_every_trial_has_one() {
+    let with = |interval| {
+        let Metric::Measured(one) = measured(5.0) else { unreachable!() };
+        let mut records: Vec<Record> = (0..3).map(|n| fixture::completed(n, 5000)).collect();
+        for (record, interval) in records.iter_mut().zip::<[Option<[f64; 2]>; 3]>(interval) {
+            let metric = Metric::Measured(Measured { interval, ..one.clone() });
+            record.metrics.insert("service_gap".into(), metric);
+        }
+        let summary = Summary::of(&records);
+        summary.cells[0].metric(Outcome::Completed, "service_gap").unwrap().interval
+    };
+    assert_eq!(with([Some([1.0, 6.0]), Some([3.0, 7.0]), Some([4.0, 9.0])]), Some([3.0, 7.0]));
+    assert_eq!(with([Some([1.0, 6.0]), None, Some([4.0, 9.0])]), None);
+    assert_eq!(with([None, None, None]), None);
+}
+
+#[test]
 fn integrity_needs_every_check() {
     let mut records: Vec<Record> = (0..5).map(|trial| fixture::completed(trial, 5000)).collect();
     records[1].metrics.remove(metric::COUNTER_BEHIND);
@@ -142,6 +159,10 @@ fn odd_record() -> impl Strategy<Value = Record> {
         prop::sample::select(vec!["service_gap", "pages_wrong", "counter_behind", "of_later"]);
     let metric = prop_oneof![
         any::<f64>().prop_map(measured),
+        (0.0f64..9.0).prop_map(|value| {
+            let Metric::Measured(measured) = measured(value) else { unreachable!() };
+            Metric::Measured(Measured { interval: Some([value - 1.0, value + 0.5]), ..measured })
+        }),
         prop::sample::select(vec!["observer died", "no beats"])
             .prop_map(|reason| Metric::Unavailable(reason.into())),
     ];

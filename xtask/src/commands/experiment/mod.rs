@@ -95,7 +95,7 @@ async fn measure(
         show::tell(&format!("{} {warning}", paint.warning("warning:")));
     }
     let mut writer = match resumed {
-        Some(resumed) => resumed.writer()?,
+        Some(resumed) => resumed.writer(checks, warnings)?,
         None => fresh::folder(args, &task, &equipped, checks, warnings)?,
     };
     for warning in writer.warnings() {

@@ -9,7 +9,10 @@ use crate::{
 };
 use anyhow::anyhow;
 use camino::Utf8Path;
-use harness::run_folder::{Manifest, RunFolder, RunWriter};
+use harness::{
+    link_check::LinkCheck,
+    run_folder::{Manifest, RunFolder, RunWriter},
+};
 
 /// A run that was begun before.
 pub struct Resumed {
@@ -74,8 +77,17 @@ impl Resumed {
         Ok(())
     }
 
-    /// The folder, to go on with.
-    pub fn writer(self) -> Result<RunWriter> {
-        Ok(self.folder.writer()?)
+    /// The folder, to go on with. Its manifest tells of this time's links and warnings, too.
+    pub fn writer(self, checks: Vec<LinkCheck>, warnings: Vec<String>) -> Result<RunWriter> {
+        let writer = self.folder.writer()?;
+        let mut manifest = self.manifest;
+        manifest.link_checks.extend(checks);
+        for warning in warnings {
+            if !manifest.warnings.contains(&warning) {
+                manifest.warnings.push(warning);
+            }
+        }
+        writer.write_manifest(&manifest)?;
+        Ok(writer)
     }
 }
