@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused.
-    #[error("failed to {action} {path}: {cause}{}", hint_of(.cause, .path))]
+    #[error("failed to {action} {path}: {cause}{}", hint_of(.action, .cause, .path))]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -155,9 +155,12 @@ impl NotARun {
     }
 }
 
-fn hint_of(cause: &std::io::Error, path: &Utf8Path) -> String {
+fn hint_of(action: &str, cause: &std::io::Error, path: &Utf8Path) -> String {
     match cause.kind() {
         ErrorKind::PermissionDenied => {
+            // Files are written by making them: it is their folder that forbids it.
+            let made = ["write", "create"].contains(&action);
+            let path = path.parent().filter(|_| made).unwrap_or(path);
             format!("\n\nhint: `ls -ld {path}` shows whose it is and who may use it")
         }
         ErrorKind::StorageFull => "\n\nhint: make room on its disk".to_owned(),
