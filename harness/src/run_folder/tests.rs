@@ -195,6 +195,30 @@ proptest! {
     }
 }
 
+#[test]
+fn what_is_wrong_with_a_series_is_said() {
+    let (_directory, base) = base();
+    let run = new_run(&base);
+    for trial in 0..4 {
+        run.write_series(trial, &fixture::series()).unwrap();
+    }
+    let folder = run.folder();
+    let whole = fs::read(folder.series_path(0)).unwrap();
+    fs::write(folder.series_path(0), &whole[..whole.len() / 2]).unwrap();
+    fs::write(folder.series_path(1), "nothing packed").unwrap();
+    let packed = |text: &str| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(text.as_bytes()).unwrap();
+        packer.finish().unwrap()
+    };
+    fs::write(folder.series_path(2), packed("{\"schema\":7}")).unwrap();
+    fs::write(folder.series_path(3), packed("{\"schema\":1,\"samples\":3}")).unwrap();
+    let told: Vec<String> =
+        (0..5).map(|trial| folder.series(trial).expect_err("broken").to_string()).collect();
+    let told = told.join("\n\n").replace(base.as_str(), "runs");
+    insta::assert_snapshot!("series", told);
+}
+
 /// The lines of the committed run, with their newlines.
 fn real_lines() -> Vec<Vec<u8>> {
     let packed =

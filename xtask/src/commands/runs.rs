@@ -110,3 +110,28 @@ fn table(runs: &[Listed], colors: ColorChoice) -> String {
     }
     lines.join("\n") + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use camino::Utf8Path;
+    use std::cell::RefCell;
+
+    /// A damaged run stays in the list, with what is known of it, and its damage is told.
+    #[test]
+    fn damaged_runs_are_listed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap().join("20261122T142130Z-precopy");
+        std::fs::create_dir(&path).unwrap();
+        let docs = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/precopy-2026-11-22");
+        std::fs::copy(docs.join("records.jsonl.gz"), path.join("records.jsonl.gz")).unwrap();
+        let told = RefCell::new(Vec::new());
+        let warn = |text: &str| told.borrow_mut().push(text.to_owned());
+        let without = listed(&RunFolder::open(&path).unwrap(), &warn).unwrap();
+        std::fs::copy(docs.join("manifest.json"), path.join("manifest.json")).unwrap();
+        let with = listed(&RunFolder::open(&path).unwrap(), &warn).unwrap();
+        let told = told.into_inner();
+        assert!(told.len() == 1 && told[0].ends_with("manifest.json: there is no such file"));
+        insta::assert_snapshot!(table(&[without, with], ColorChoice::Never));
+    }
+}
