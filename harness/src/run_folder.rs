@@ -218,14 +218,14 @@ impl RunFolder {
         let packed = self.packed_records_path();
         let is_missing = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
         match File::open(&plain) {
-            Ok(file) => return Ok(read::records(file, RECORDS, run, visit).faults),
+            Ok(file) => return Ok(read::records(file, RECORDS, run, visit).all()),
             Err(error) if is_missing(&error) => {}
             Err(error) => return Err(io("open", &plain)(error)),
         }
         match File::open(&packed) {
             Ok(file) => {
                 let file = flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file));
-                Ok(read::records(file, PACKED_RECORDS, run, visit).faults)
+                Ok(read::records(file, PACKED_RECORDS, run, visit).all())
             }
             Err(error) if is_missing(&error) => {
                 let mut faults = Faults::default();

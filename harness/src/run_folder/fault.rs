@@ -133,12 +133,6 @@ impl Faults {
         }
     }
 
-    /// Takes those of a kind out.
-    pub(super) fn forget(&mut self, kind: FaultKind) {
-        self.first.retain(|fault| fault.kind != kind);
-        self.counts.remove(&kind);
-    }
-
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -13,8 +13,13 @@ pub(super) const MAX_LOOKED_AT: usize = 32 * MAX_LINE_BYTES;
 pub(super) enum Piece {
     /// Whole lines with their newlines. Only the last line of a file may lack it.
     Lines(Vec<u8>),
-    /// One line, left out, of this many bytes.
-    TooLong(u64),
+    /// One line, left out.
+    TooLong {
+        /// How long it is.
+        bytes: u64,
+        /// Whether it has a newline.
+        ended: bool,
+    },
 }
 
 /// The pieces of what is read, until its end or an error.
@@ -57,18 +62,17 @@ impl<R: Read> Pieces<R> {
     /// The rest of a line that is too long, which has been read up to here.
     fn skip(&mut self, mut bytes: u64) -> Piece {
         let mut text = Vec::new();
-        while !self.ended {
+        let mut ended = false;
+        while !self.ended && !ended {
             text.clear();
             self.read(&mut text);
             if let Some(at) = text.iter().position(|&byte| byte == b'\n') {
                 self.begun = text.split_off(at + 1);
+                ended = true;
             }
             bytes += text.len() as u64;
-            if text.ends_with(b"\n") {
-                break;
-            }
         }
-        Piece::TooLong(bytes)
+        Piece::TooLong { bytes, ended }
     }
 }
 
@@ -160,6 +164,7 @@ mod tests {
         let mut text = b"a\n".to_vec();
         text.extend(std::iter::repeat_n(b'x', 5 * BLOCK));
         text.extend(b"\nb\n");
+        text.extend(std::iter::repeat_n(b'y', 3 * BLOCK));
         let mut told = Vec::new();
         for piece in Pieces::new(&text[..]) {
             told.push(match piece {
@@ -167,10 +172,11 @@ mod tests {
                     assert!(lines.len() <= BLOCK + MAX_LOOKED_AT);
                     String::from_utf8(lines).unwrap()
                 }
-                Piece::TooLong(bytes) => bytes.to_string(),
+                Piece::TooLong { bytes, ended } => format!("{bytes} {ended}"),
             });
         }
-        assert_eq!(told, ["a\n", &(5 * BLOCK + 1).to_string(), "b\n"]);
+        let (first, last) = (format!("{} true", 5 * BLOCK + 1), format!("{} false", 3 * BLOCK));
+        assert_eq!(told, ["a\n", &first, "b\n", &last]);
     }
 
     #[test]

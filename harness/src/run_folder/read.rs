@@ -25,6 +25,16 @@ pub(super) struct Oddities {
     pub faults: Faults,
     /// The last line, where it has no newline.
     pub unended: Option<Unended>,
+    /// The fault of such a last line that breaks off, which is not among the others.
+    pub broken_off: Option<Fault>,
+}
+
+impl Oddities {
+    /// All that could not be used.
+    pub fn all(mut self) -> Faults {
+        self.broken_off.into_iter().for_each(|fault| self.faults.push(fault));
+        self.faults
+    }
 }
 
 /// A last line without its newline.
@@ -146,8 +156,9 @@ fn parse(work: Work, refiller: &mut Refiller) -> Parsed {
     let mut parsed = Parsed { records: work.spare, ..Parsed::default() };
     let text = match &work.piece {
         Piece::Lines(text) => text.as_slice(),
-        Piece::TooLong(bytes) => {
-            (parsed.lines, parsed.faults) = (1, vec![(0, too_long(*bytes))]);
+        &Piece::TooLong { bytes, ended } => {
+            (parsed.lines, parsed.faults) = (1, vec![(0, too_long(bytes))]);
+            parsed.unended = (!ended).then_some(Unended { bytes, is_record: false });
             return parsed;
         }
     };
@@ -311,12 +322,13 @@ impl Taker<'_> {
         let mut faults = parsed.faults.into_iter().peekable();
         for (&line, record) in parsed.record_lines.iter().zip(&parsed.records) {
             while let Some((line, fault)) = faults.next_if(|(other, _)| *other < line) {
-                self.fault(before + line, fault);
+                self.fault(before + line, fault, false);
             }
             self.record(before + line, record);
         }
         for (line, fault) in faults {
-            self.fault(before + line, fault);
+            let unended = parsed.unended.is_some() && line + 1 == parsed.lines;
+            self.fault(before + line, fault, unended);
         }
         self.lines += parsed.lines;
         self.odd.unended = parsed.unended;
@@ -343,17 +355,22 @@ impl Taker<'_> {
             self.seen.insert(record.trial, line);
             return (self.visit)(record);
         };
-        self.fault(line, Unusable { kind, column: None, message });
+        self.fault(line, Unusable { kind, column: None, message }, false);
     }
 
-    fn fault(&mut self, line: u64, Unusable { kind, column, message }: Unusable) {
+    fn fault(&mut self, line: u64, unusable: Unusable, unended: bool) {
+        let Unusable { kind, column, message } = unusable;
         let file = self.file.clone();
-        self.odd.faults.push(Fault { kind, file, line: Some(line), column, message });
+        let fault = Fault { kind, file, line: Some(line), column, message };
+        match kind {
+            FaultKind::Torn | FaultKind::TooLong if unended => self.odd.broken_off = Some(fault),
+            _ => self.odd.faults.push(fault),
+        }
     }
 
     fn unreadable(&mut self, error: &std::io::Error) {
         let message = format!("cannot be read from here on: {error}");
         let unusable = Unusable { kind: FaultKind::Unreadable, column: None, message };
-        self.fault(self.lines + 1, unusable);
+        self.fault(self.lines + 1, unusable, false);
     }
 }

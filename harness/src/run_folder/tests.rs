@@ -149,6 +149,23 @@ fn a_record_that_lost_only_its_newline_counts() {
     assert_eq!((read.records.len(), read.faults.is_empty()), (2, true));
 }
 
+/// Whatever stands at the end without a newline, it must not swallow the next record.
+#[test]
+fn a_record_never_joins_a_line_without_end() {
+    for rest in [300, 300_000, 3_000_000] {
+        let (_directory, base) = base();
+        let mut run = new_run(&base);
+        run.append(&fixture::completed(0, 5000)).unwrap();
+        append_raw(run.folder(), "x".repeat(rest).as_bytes());
+        let folder = run.folder().clone();
+        drop(run);
+        let mut run = folder.clone().writer().unwrap();
+        run.append(&fixture::completed(1, 5000)).unwrap();
+        let read = folder.records().unwrap();
+        assert_eq!((read.records.len(), read.faults.is_empty()), (2, true), "{rest}");
+    }
+}
+
 fn append_raw(folder: &RunFolder, bytes: &[u8]) {
     fs::OpenOptions::new()
         .append(true)

@@ -1,7 +1,7 @@
 use super::files::{io, sync_directory, write_atomically};
 use super::line::line_of;
 use super::read::{self, Unended};
-use super::{Error, FaultKind, Manifest, RECORDS, RunFolder};
+use super::{Error, Manifest, RECORDS, RunFolder};
 use crate::record::Record;
 use crate::series::Series;
 use flate2::{Compression, write::GzEncoder};
@@ -44,7 +44,7 @@ impl RunWriter {
         let mut finished = BTreeSet::new();
         let mut take = |record: &Record| _ = finished.insert(record.trial);
         let odd = read::records(&file, RECORDS, folder.run().as_deref(), &mut take);
-        let mut faults = odd.faults;
+        let faults = odd.faults;
         folder.refuse_what_would_be_overlooked(&faults)?;
         let mut end = file.stream_position().map_err(io("read", &path))?;
         let mut warnings = Vec::new();
@@ -57,7 +57,6 @@ impl RunWriter {
                 // Left as it is, it would swallow the next record.
                 end -= bytes;
                 file.set_len(end).map_err(io("truncate", &path))?;
-                faults.forget(FaultKind::Torn);
                 warnings.push(format!(
                     "removed an incomplete last line of records.jsonl ({bytes} bytes, left by a crash); its trial runs again"
                 ));
