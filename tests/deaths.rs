@@ -33,7 +33,7 @@ fn killed(part: Part) -> [Record; 2] {
     assert!(parts[&part].kill());
     running.succeed();
     let records = sandbox.run().records().expect("read");
-    assert!(records.warnings.is_empty(), "{:?}", records.warnings);
+    assert!(records.faults.is_empty(), "{:?}", records.faults);
     records.records.iter().for_each(well_formed);
     sandbox.assert_nothing_left();
     records.records.try_into().expect("both trials have a record")

@@ -44,7 +44,7 @@ fn a_calm_guest_converges_and_is_measured() {
     let ended = sandbox.experiment(&sandbox.file("calm.yaml", CALM)).succeed();
     let run = sandbox.run();
     let records = run.records().expect("read");
-    assert!(records.warnings.is_empty(), "{:?}", records.warnings);
+    assert!(records.faults.is_empty(), "{:?}", records.faults);
     let [first, second] = &records.records[..] else { panic!("{:#?}", records.records) };
     for (number, record) in [first, second].into_iter().enumerate() {
         assert_eq!(record.trial as usize, number);

@@ -42,7 +42,7 @@ fn an_interrupted_run_keeps_what_is_finished_and_goes_on() {
     sandbox.assert_nothing_left();
 
     let before = run.records().expect("read");
-    assert!(before.warnings.is_empty(), "{:?}", before.warnings);
+    assert!(before.faults.is_empty(), "{:?}", before.faults);
     assert!((1..4).contains(&before.records.len()), "{:#?}", before.records);
     plan.begins_with(&before.records);
 

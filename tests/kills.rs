@@ -101,7 +101,7 @@ fn whoever_is_killed_no_finished_trial_is_lost() {
     let mut outcomes = BTreeMap::new();
     for run in &runs {
         let records = run.records().expect("read");
-        assert!(records.warnings.is_empty(), "{:?}", records.warnings);
+        assert!(records.faults.is_empty(), "{:?}", records.faults);
         plan.equals(&records.records);
         for record in &records.records {
             well_formed(record);

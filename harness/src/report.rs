@@ -1,5 +1,6 @@
 //! What a person or a program is shown of a run. Pure: from manifest and summary to text.
 
+mod damage;
 mod figure;
 mod grid;
 mod json;
@@ -18,15 +19,15 @@ pub(crate) use text::{list, spell, wrap};
 
 use crate::claim::Tested;
 use crate::judge::Judgement;
-use crate::run_folder::Manifest;
+use crate::run_folder::{Faults, Manifest};
 use crate::summary::Summary;
 use camino::Utf8Path;
 
 /// A run, as far as reports show it.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'a> {
-    /// What makes it repeatable.
-    pub manifest: &'a Manifest,
+    /// What makes it repeatable; `None` when its folder has lost it.
+    pub manifest: Option<&'a Manifest>,
     /// What came of it.
     pub summary: &'a Summary,
     /// Its folder, as the user would type it.
@@ -37,6 +38,21 @@ pub struct Run<'a> {
     pub judgement: Option<&'a Judgement>,
     /// What came of the experiment's claims.
     pub claims: &'a [Tested],
+    /// What of its folder cannot be used.
+    pub faults: &'a Faults,
+}
+
+impl<'a> Run<'a> {
+    /// The run's name, by its manifest or else by its folder.
+    fn name(&self) -> &'a str {
+        let folder = self.folder.file_name().unwrap_or(self.folder.as_str());
+        self.manifest.map_or(folder, |manifest| manifest.run.as_str())
+    }
+
+    /// Whether it is known to have been measured under KVM.
+    fn is_kvm(&self) -> bool {
+        self.manifest.is_some_and(|manifest| manifest.accelerator.eq_ignore_ascii_case("kvm"))
+    }
 }
 
 /// How the terminal's table may look.

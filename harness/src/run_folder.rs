@@ -3,34 +3,44 @@
 //!
 //! ```text
 //! manifest.json        what makes the run repeatable
-//! records.jsonl        one line a trial, appended and synced
+//! records.jsonl        one line a trial, appended and synced (read as records.jsonl.gz, too)
 //! series/<trial>.json.gz   what was sampled in it
 //! logs/<trial>.log     what its QEMUs said, where they said anything
 //! summary.json  report.md  made from the above, any time again
 //! ```
 //!
 //! Reading needs no lock and may happen during a run. Only a [`RunWriter`] can append, and there
-//! is at most one for a folder.
+//! is at most one for a folder. What of a folder cannot be used is a [`Fault`]; the rest is read.
 
 mod error;
+mod fault;
 mod files;
+mod find;
 mod line;
 mod manifest;
+mod pieces;
+mod read;
+mod refill;
 mod writer;
 
-pub use error::Error;
+pub use error::{Error, NotARun};
+pub use fault::{Fault, FaultKind, Faults};
 pub use line::MAX_LINE_BYTES;
 pub use manifest::{Git, Guest, Host, Manifest, Qemu, SCHEMA as MANIFEST_SCHEMA};
 pub use writer::RunWriter;
 
-use crate::record::{self, Record};
+use crate::record::Record;
 use crate::series::{self, Series};
 use camino::{Utf8Path, Utf8PathBuf};
 use files::{io, write_atomically};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+
+/// The records' file, and how it is called when it is packed.
+const RECORDS: &str = "records.jsonl";
+const PACKED_RECORDS: &str = "records.jsonl.gz";
 
 /// A run's folder, to read. Cheap to clone; holds no file open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +48,22 @@ pub struct RunFolder {
     path: Utf8PathBuf,
 }
 
-/// Records as read, and what was odd about their file.
+/// Records as read, and what of them could not be.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Records {
     /// One a trial, in the order in which they were written.
     pub records: Vec<Record>,
-    /// Lines that could not be used, in words for the user.
-    pub warnings: Vec<String>,
+    /// Lines that could not be used.
+    pub faults: Faults,
+}
+
+/// What a run's folder holds besides the records that were handed on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contents {
+    /// What makes the run repeatable; `None` when it cannot be used, which is a fault.
+    pub manifest: Option<Manifest>,
+    /// What could not be used.
+    pub faults: Faults,
 }
 
 impl RunFolder {
@@ -81,58 +100,6 @@ impl RunFolder {
         }
         files::sync_directory(base)?;
         Self { path }.writer()
-    }
-
-    /// An existing run folder.
-    ///
-    /// # Errors
-    /// When it has no manifest.
-    pub fn open(path: impl Into<Utf8PathBuf>) -> Result<Self, Error> {
-        let folder = Self { path: path.into() };
-        if folder.manifest_path().is_file() {
-            Ok(folder)
-        } else {
-            Err(Error::NotARun { path: folder.path })
-        }
-    }
-
-    /// The newest run below `base`.
-    ///
-    /// # Errors
-    /// When there is none, or `base` cannot be read.
-    pub fn latest(base: &Utf8Path) -> Result<Self, Error> {
-        Self::list(base)?.pop().ok_or_else(|| Error::NoRuns { base: base.to_owned() })
-    }
-
-    /// All runs below `base`, oldest first. A missing `base` has none.
-    ///
-    /// # Errors
-    /// When `base` cannot be read.
-    pub fn list(base: &Utf8Path) -> Result<Vec<Self>, Error> {
-        let entries = match base.read_dir_utf8() {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(io("list", base))?,
-        };
-        let mut runs = Vec::new();
-        for entry in entries {
-            let entry = match entry {
-                Ok(entry) => entry,
-                // A name that is not UTF-8 is not one of ours.
-                Err(error) if error.kind() == ErrorKind::InvalidData => continue,
-                Err(error) => return Err(io("list", base)(error)),
-            };
-            if begins_with_time(entry.file_name())
-                && let Ok(run) = Self::open(entry.path())
-            {
-                runs.push(run);
-            }
-        }
-        // Within one second the longer name has the higher number: `-9` before `-10`.
-        runs.sort_by_cached_key(|run| {
-            let name = run.name();
-            (name[..TIME_BYTES].to_owned(), name.len(), name.to_owned())
-        });
-        Ok(runs)
     }
 
     /// Locks the run for appending and mends what a crash left at the end of its records.
@@ -174,36 +141,60 @@ impl RunFolder {
     }
 
     fn manifest_path(&self) -> Utf8PathBuf {
-        self.path.join("manifest.json")
+        self.path.join(manifest::FILE)
     }
 
     fn records_path(&self) -> Utf8PathBuf {
-        self.path.join("records.jsonl")
+        self.path.join(RECORDS)
+    }
+
+    fn packed_records_path(&self) -> Utf8PathBuf {
+        self.path.join(PACKED_RECORDS)
     }
 
     /// What makes the run repeatable.
     ///
     /// # Errors
-    /// When it is missing, of another schema, or not to be understood.
+    /// When it is missing, of another schema, or not to be understood, with its place.
     pub fn manifest(&self) -> Result<Manifest, Error> {
-        let path = self.manifest_path();
-        let text = fs::read(&path).map_err(io("read", &path))?;
-        check_schema(&text, &path, manifest::SCHEMA)?;
-        serde_json::from_slice(&text).map_err(|source| Error::Json { path, source })
+        manifest::read(&self.manifest_path()).map_err(|mut fault| {
+            fault.file = self.path.join(fault.file);
+            Error::Manifest { folder: self.path.clone(), fault }
+        })
     }
 
-    /// All records, and warnings about lines that are none. An incomplete last line (a crash, or
-    /// a harness that is just writing it) is such a warning.
+    /// Reads everything that reports are made of: hands each record to `visit`, in the order in
+    /// which they were written, holding only a few at a time. What cannot be used is left out and
+    /// is a fault.
     ///
     /// # Errors
-    /// When the file cannot be read or was written with another schema.
+    /// When the records cannot be opened, and when there is neither a manifest nor a record.
+    pub fn read(&self, mut visit: impl FnMut(&Record)) -> Result<Contents, Error> {
+        let mut faults = Faults::default();
+        let manifest = manifest::read(&self.manifest_path()).map_err(|fault| faults.push(fault));
+        let manifest = manifest.ok();
+        let mut records = 0u64;
+        let run = manifest.as_ref().map(|manifest| manifest.run.as_str());
+        faults.append(self.visit(run, &mut |record| {
+            records += 1;
+            visit(record);
+        })?);
+        if manifest.is_none() && records == 0 {
+            return Err(Error::Nothing { path: self.path.clone(), faults: Box::new(faults) });
+        }
+        Ok(Contents { manifest, faults })
+    }
+
+    /// All records, and what could not be read of them: an incomplete last line (a crash, or a
+    /// harness that is just writing it), and what else is no record of this run.
+    ///
+    /// # Errors
+    /// When their file cannot be opened.
     pub fn records(&self) -> Result<Records, Error> {
-        let path = self.records_path();
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Records::default()),
-            bytes => bytes.map_err(io("read", &path))?,
-        };
-        parse_records(&bytes, &path)
+        let mut records = Vec::new();
+        let faults =
+            self.visit(self.run().as_deref(), &mut |record| records.push(record.clone()))?;
+        Ok(Records { records, faults })
     }
 
     /// Numbers of the trials that have a record, whatever their outcome.
@@ -211,7 +202,44 @@ impl RunFolder {
     /// # Errors
     /// As [`RunFolder::records`].
     pub fn finished(&self) -> Result<BTreeSet<u32>, Error> {
-        Ok(self.records()?.records.iter().map(|record| record.trial).collect())
+        let mut finished = BTreeSet::new();
+        self.visit(self.run().as_deref(), &mut |record| _ = finished.insert(record.trial))?;
+        Ok(finished)
+    }
+
+    /// The run's name by its manifest: the folder may have been renamed.
+    fn run(&self) -> Option<String> {
+        manifest::read(&self.manifest_path()).ok().map(|manifest| manifest.run)
+    }
+
+    /// Hands the records of `run` to `visit`, from the plain file or else the packed one.
+    fn visit(&self, run: Option<&str>, visit: &mut dyn FnMut(&Record)) -> Result<Faults, Error> {
+        let plain = self.records_path();
+        let packed = self.packed_records_path();
+        let is_missing = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
+        match File::open(&plain) {
+            Ok(file) => return Ok(read::records(file, RECORDS, run, visit).all()),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(io("open", &plain)(error)),
+        }
+        match File::open(&packed) {
+            Ok(file) => {
+                let file = flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file));
+                Ok(read::records(file, PACKED_RECORDS, run, visit).all())
+            }
+            Err(error) if is_missing(&error) => {
+                let mut faults = Faults::default();
+                faults.push(Fault {
+                    kind: FaultKind::Missing,
+                    file: RECORDS.into(),
+                    line: None,
+                    column: None,
+                    message: "there is no such file, so there are no records".to_owned(),
+                });
+                Ok(faults)
+            }
+            Err(error) => Err(io("open", &packed)(error)),
+        }
     }
 
     /// What was sampled in a trial.
@@ -220,13 +248,23 @@ impl RunFolder {
     /// When there is no such file, or it is damaged.
     pub fn series(&self, trial: u32) -> Result<Series, Error> {
         let path = self.series_path(trial);
-        let packed = fs::File::open(&path).map_err(io("read", &path))?;
+        let packed = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::NoSeries { trial, path });
+            }
+            packed => packed.map_err(io("open", &path))?,
+        };
         let mut text = Vec::new();
         flate2::read::GzDecoder::new(std::io::BufReader::new(packed))
             .read_to_end(&mut text)
             .map_err(io("unpack", &path))?;
-        check_schema(&text, &path, series::SCHEMA)?;
-        serde_json::from_slice(&text).map_err(|source| Error::Json { path, source })
+        match read::schema_of(&text) {
+            Some(found) if found != u64::from(series::SCHEMA) => {
+                Err(Error::Schema { path, found, expected: series::SCHEMA })
+            }
+            // What is no object at all is told better by the full parse.
+            _ => serde_json::from_slice(&text).map_err(|cause| Error::Json { path, cause }),
+        }
     }
 
     /// Writes `summary.json`. Needs no lock: it can be made again from the records.
@@ -247,74 +285,10 @@ impl RunFolder {
 
     fn write_json(&self, path: &Utf8Path, value: &impl Serialize) -> Result<(), Error> {
         let mut text = serde_json::to_vec_pretty(value)
-            .map_err(|source| Error::Json { path: path.to_owned(), source })?;
+            .map_err(|cause| Error::Json { path: path.to_owned(), cause })?;
         text.push(b'\n');
         write_atomically(path, &text)
     }
-}
-
-/// Reads the lines of `records.jsonl`.
-fn parse_records(bytes: &[u8], path: &Utf8Path) -> Result<Records, Error> {
-    let mut read = Records::default();
-    let mut seen = BTreeSet::new();
-    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        let number = index + 1;
-        let parsed = serde_json::from_slice::<Record>(line);
-        match parsed {
-            Ok(record) if record.schema != record::SCHEMA => {
-                let found = record.schema.into();
-                return Err(Error::Schema {
-                    path: path.to_owned(),
-                    found,
-                    expected: record::SCHEMA,
-                });
-            }
-            Ok(record) if !seen.insert(record.trial) => read.warnings.push(format!(
-                "line {number} of records.jsonl repeats trial {}; the first record of it is used",
-                record.trial
-            )),
-            Ok(record) => read.records.push(record),
-            Err(_) if !line.ends_with(b"\n") => read.warnings.push(format!(
-                "the last line of records.jsonl is incomplete ({} bytes): its trial is not counted",
-                line.len()
-            )),
-            Err(source) => {
-                check_schema(line, path, record::SCHEMA)?;
-                read.warnings.push(format!(
-                    "line {number} of records.jsonl is not a record and is not counted: {source}"
-                ));
-            }
-        }
-    }
-    Ok(read)
-}
-
-/// Refuses what another version wrote, before its fields are found wanting one by one.
-fn check_schema(text: &[u8], path: &Utf8Path, expected: u32) -> Result<(), Error> {
-    #[derive(Deserialize)]
-    struct Schema {
-        schema: u64,
-    }
-    match serde_json::from_slice::<Schema>(text) {
-        Ok(Schema { schema }) if schema != u64::from(expected) => {
-            Err(Error::Schema { path: path.to_owned(), found: schema, expected })
-        }
-        // What is no object at all is told better by the full parse.
-        _ => Ok(()),
-    }
-}
-
-/// Length of `20261122T124637Z-`.
-const TIME_BYTES: usize = 17;
-
-fn begins_with_time(name: &str) -> bool {
-    name.len() > TIME_BYTES
-        && name.bytes().take(TIME_BYTES).enumerate().all(|(at, byte)| match at {
-            8 => byte == b'T',
-            15 => byte == b'Z',
-            16 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        })
 }
 
 /// A name that is safe as part of a file's, on any system and unquoted in a shell.

@@ -4,9 +4,12 @@
 //! Pure: no clock, no file. Trials of different outcomes are never pooled ([`applies`]), and no
 //! outcome is left out.
 
+#[cfg(test)]
+mod at_once;
 mod cause;
 mod factor;
 mod spread;
+mod tally;
 
 pub use cause::Cause;
 pub use factor::{
@@ -14,9 +17,10 @@ pub use factor::{
     settings as settings_of,
 };
 pub use spread::Spread;
+pub use tally::Tally;
 
 use crate::metric;
-use crate::record::{Metric, Outcome, Phases, Record};
+use crate::record::{Outcome, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,6 +87,10 @@ pub struct MetricSummary {
     pub unavailable_because: BTreeSet<String>,
     /// Over the measured values; `None` when there are none.
     pub spread: Option<Spread>,
+    /// Between what the true value of a trial lies, where each trial's source says so: the median
+    /// of the lower ends and that of the upper ones. No confidence interval of the median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
     /// Where the values come from.
     pub sources: BTreeSet<String>,
     /// The coarsest resolution among them; 0 when none was measured.
@@ -105,7 +113,7 @@ pub struct Integrity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseSummary {
-    /// Its name: the field of [`Phases`] without `_s`.
+    /// Its name: the field of [`crate::record::Phases`] without `_s`.
     pub name: String,
     /// Trials counted. `overhead` is defined by the total time, so only completed ones are.
     pub n: u32,
@@ -152,52 +160,15 @@ impl Summary {
     /// Summarises the records of a run, in whatever order they come.
     #[must_use]
     pub fn of(records: &[Record]) -> Self {
-        let (factors, constants) = factor::factors_of(records);
-        let mut by_cell: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+        let mut tally = Tally::new();
         for record in records {
-            by_cell.entry(&record.cell).or_default().push(record);
+            tally.add(record);
         }
-        let mut cells: Vec<_> =
-            by_cell.into_values().map(|of_cell| CellSummary::of(&of_cell, &factors)).collect();
-        cells.sort_by(|a, b| factor::order(&a.factors, &b.factors).then(a.cell.cmp(&b.cell)));
-        Self {
-            schema: SCHEMA,
-            trials: count(records.len()),
-            outcomes: outcomes(records.iter()),
-            factors,
-            constants,
-            policies: records.iter().map(|record| record.policy.clone()).collect(),
-            started: records.iter().map(|record| record.started).min(),
-            ended: records.iter().filter_map(end_of).max(),
-            phases: phases(records),
-            cells,
-        }
+        tally.summary()
     }
 }
 
 impl CellSummary {
-    fn of(records: &[&Record], factors: &[String]) -> Self {
-        let mut by_outcome: BTreeMap<Outcome, Vec<&Record>> = BTreeMap::new();
-        for record in records {
-            by_outcome.entry(record.outcome).or_default().push(record);
-        }
-        let first = records.first();
-        Self {
-            cell: first.map(|record| record.cell.clone()).unwrap_or_default(),
-            factors: first
-                .map(|record| factor::values_of(&record.settings, factors))
-                .unwrap_or_default(),
-            n: count(records.len()),
-            outcomes: outcomes(records.iter().copied()),
-            causes: cause::causes_of(records),
-            integrity: integrity(records),
-            metrics: by_outcome
-                .into_iter()
-                .map(|(outcome, records)| (outcome, metrics(outcome, &records)))
-                .collect(),
-        }
-    }
-
     /// A metric over the trials of one outcome; `None` when none of them has a record of it.
     #[must_use]
     pub fn metric(&self, outcome: Outcome, name: &str) -> Option<&MetricSummary> {
@@ -209,122 +180,6 @@ impl CellSummary {
     pub fn count(&self, outcome: Outcome) -> u32 {
         self.outcomes.get(&outcome).copied().unwrap_or(0)
     }
-}
-
-fn metrics(outcome: Outcome, records: &[&Record]) -> BTreeMap<String, MetricSummary> {
-    let names: BTreeSet<&String> = records
-        .iter()
-        .flat_map(|record| record.metrics.keys())
-        .filter(|name| applies(outcome, name))
-        .collect();
-    names.into_iter().map(|name| (name.clone(), MetricSummary::of(name, records))).collect()
-}
-
-impl MetricSummary {
-    fn of(name: &str, records: &[&Record]) -> Self {
-        let mut unit = metric::definition(name).map(|definition| definition.unit.to_owned());
-        let mut values = Vec::new();
-        let mut because = BTreeSet::new();
-        let mut sources = BTreeSet::new();
-        let mut resolution = 0.0f64;
-        for record in records {
-            match record.metrics.get(name) {
-                Some(Metric::Measured(measured)) if measured.value.is_finite() => {
-                    values.push(measured.value);
-                    sources.insert(measured.source.clone());
-                    if measured.resolution.is_finite() {
-                        resolution = resolution.max(measured.resolution);
-                    }
-                    unit.get_or_insert_with(|| measured.unit.clone());
-                }
-                Some(Metric::Measured(_)) => {
-                    because.insert("not a finite number".to_owned());
-                }
-                Some(Metric::Unavailable(reason)) => {
-                    because.insert(reason.clone());
-                }
-                None => {
-                    because.insert("not in the record".to_owned());
-                }
-            }
-        }
-        Self {
-            unit: unit.unwrap_or_default(),
-            n: count(values.len()),
-            unavailable: count(records.len() - values.len()),
-            unavailable_because: because,
-            spread: Spread::of(&values),
-            sources,
-            resolution,
-        }
-    }
-}
-
-fn integrity(records: &[&Record]) -> Integrity {
-    let mut integrity = Integrity::default();
-    for record in records.iter().filter(|record| record.outcome != Outcome::Invalid) {
-        let value = |name| match record.metrics.get(name) {
-            Some(Metric::Measured(measured)) => Some(measured.value),
-            _ => None,
-        };
-        let checked = value(metric::PAGES_CHECKED).is_some_and(|pages| pages > 0.0);
-        let wrong = value(metric::PAGES_WRONG);
-        let behind = value(metric::COUNTER_BEHIND);
-        integrity.trials += 1;
-        let lost = wrong.is_some_and(|pages| pages > 0.0) || behind.is_some_and(|n| n > 0.0);
-        if lost || record.outcome == Outcome::Corrupt {
-            integrity.wrong += 1;
-        } else if checked && wrong.is_some() && behind.is_some() {
-            integrity.verified += 1;
-        }
-    }
-    integrity
-}
-
-fn outcomes<'a>(records: impl Iterator<Item = &'a Record>) -> BTreeMap<Outcome, u32> {
-    let mut outcomes = BTreeMap::new();
-    for record in records {
-        *outcomes.entry(record.outcome).or_insert(0) += 1;
-    }
-    outcomes
-}
-
-fn end_of(record: &Record) -> Option<jiff::Timestamp> {
-    let wall = jiff::SignedDuration::try_from_secs_f64(record.phases.wall_s).ok()?;
-    record.started.checked_add(wall).ok()
-}
-
-/// Name of a phase, its length, and whether it is defined for completed trials only.
-type Phase = (&'static str, fn(&Phases) -> f64, bool);
-
-fn phases(records: &[Record]) -> Vec<PhaseSummary> {
-    let phases: [Phase; 8] = [
-        ("start", |phases| phases.start_s, false),
-        ("fill", |phases| phases.fill_s, false),
-        ("gate", |phases| phases.gate_s, false),
-        ("migrate", |phases| phases.migrate_s, false),
-        ("verify", |phases| phases.verify_s, false),
-        ("tear_down", |phases| phases.tear_down_s, false),
-        ("wall", |phases| phases.wall_s, false),
-        ("overhead", |phases| phases.overhead_s, true),
-    ];
-    phases
-        .into_iter()
-        .map(|(name, length, completed_only)| {
-            let lengths: Vec<f64> = records
-                .iter()
-                .filter(|record| !completed_only || record.outcome == Outcome::Completed)
-                .map(|record| length(&record.phases))
-                .filter(|length| length.is_finite())
-                .collect();
-            PhaseSummary {
-                name: name.to_owned(),
-                n: count(lengths.len()),
-                total_s: lengths.iter().sum(),
-                spread: Spread::of(&lengths),
-            }
-        })
-        .collect()
 }
 
 /// Trials of a run are numbered by `u32`, so their number fits.

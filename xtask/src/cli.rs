@@ -113,8 +113,9 @@ not up.";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
-  cargo xtask bench                  all figures but `build` and `quick`, some minutes
+  cargo xtask bench                  all but `build`, `quick` and `reading`, some minutes
   cargo xtask bench lab-up --json    one figure, for a comparison
+  cargo xtask bench reading          100,000 records read and shown; so is reading-memory
   cargo xtask bench trial-overhead   one figure with its parts
 
 A bar that is missed does not change the exit code: figures depend on the machine, and on what

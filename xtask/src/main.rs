@@ -21,8 +21,8 @@ use lab::provider::netns;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The processes that hold a lab of namespaces, and the one that writes snapshots, are this
-    // program too.
+    // The processes that hold a lab of namespaces are this program too, and those that write
+    // snapshots or are measured.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((role, rest)) if role == netns::HOLD_ARGUMENT => return held(netns::hold(rest)),
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Some((role, _)) if role == judging::snapshot::ARGUMENT => {
             return held(judging::snapshot::child());
         }
+        Some((role, rest)) if role == bench::READ_ARGUMENT => return held(bench::read(rest)),
         _ => {}
     }
     let cli = match cli::parse() {

@@ -1,58 +1,152 @@
 //! What commands show of a run.
 
-use crate::color::{ColorChoice, Paint};
-use crate::judging;
-use anyhow::Result;
+use crate::{
+    color::{ColorChoice, Paint},
+    exit::{Exit, Failure, Result},
+    judging::{self, Judged},
+};
+use anyhow::anyhow;
+use camino::Utf8Path;
 use harness::{
     claim::{Tested, Tests},
-    judge::Judgement,
+    judge::{self, Judgement, Rules, Sample, SampleBuilder},
     report::{self, Run, Style},
-    run_folder::{Manifest, RunFolder},
-    summary::Summary,
+    run_folder::{Contents, RunFolder},
+    summary::{Summary, Tally},
 };
 use rustix::fd::AsFd;
 use std::io::{IsTerminal, Write};
 
-/// A run, read and summarised.
-struct Read {
-    manifest: Manifest,
+/// A run, read once, with everything that is shown of it.
+pub struct Shown<'a> {
+    folder: &'a RunFolder,
+    contents: Contents,
     summary: Summary,
     warnings: Vec<String>,
     claims: Vec<Tested>,
+    /// What is judged of it, and by what rules; `None` without a manifest that says so.
+    sample: Option<(Sample, Rules)>,
+    judgement: Option<Judgement>,
 }
 
-fn read(folder: &RunFolder) -> Result<Read> {
-    let manifest = folder.manifest()?;
-    let records = folder.records()?;
-    let mut warnings = manifest.warnings.clone();
-    warnings.extend(records.warnings);
-    let claims = Tests::of(&judging::experiment(&manifest)?.claims, &records.records);
-    Ok(Read { summary: Summary::of(&records.records), manifest, warnings, claims })
-}
+impl<'a> Shown<'a> {
+    /// Reads a run and summarises it, holding a few of its records at a time.
+    ///
+    /// # Errors
+    /// When nothing of it can be read.
+    pub fn read(folder: &'a RunFolder) -> Result<Self> {
+        let mut tally = Tally::new();
+        let manifest = folder.manifest().ok();
+        let experiment = manifest.as_ref().and_then(|manifest| judging::experiment(manifest).ok());
+        let mut tests = Tests::new(experiment.as_ref().map_or(&[], |it| it.claims.as_slice()));
+        let rules = experiment.map(|experiment| experiment.judge);
+        let both = manifest.zip(rules.as_ref());
+        let mut sample = both.map(|(manifest, rules)| SampleBuilder::new(&manifest, rules));
+        // The one place where the records of a run go by.
+        let contents = folder.read(|record| {
+            tally.add(record);
+            tests.add(record);
+            if let Some(sample) = &mut sample {
+                sample.add(record);
+            }
+        });
+        let contents = contents.map_err(|error| Failure::new(Exit::InvalidInput, error))?;
+        let warnings = contents.manifest.as_ref().map(|manifest| manifest.warnings.clone());
+        let warnings = warnings.unwrap_or_default();
+        Ok(Self {
+            folder,
+            contents,
+            summary: tally.summary(),
+            warnings,
+            claims: tests.finish(),
+            sample: sample.map(SampleBuilder::finish).zip(rules),
+            judgement: None,
+        })
+    }
 
-fn with<T>(
-    folder: &RunFolder,
-    judgement: Option<&Judgement>,
-    show: impl FnOnce(Run<'_>) -> T,
-) -> Result<T> {
-    let Read { manifest, summary, warnings, claims } = read(folder)?;
-    Ok(show(Run {
-        manifest: &manifest,
-        summary: &summary,
-        folder: folder.path(),
-        warnings: &warnings,
-        judgement,
-        claims: &claims,
-    }))
-}
+    fn run(&self) -> Run<'_> {
+        Run {
+            manifest: self.contents.manifest.as_ref(),
+            summary: &self.summary,
+            folder: self.folder.path(),
+            warnings: &self.warnings,
+            judgement: self.judgement.as_ref(),
+            claims: &self.claims,
+            faults: &self.contents.faults,
+        }
+    }
 
-/// The table for stdout.
-///
-/// # Errors
-/// When the run cannot be read.
-pub fn table(folder: &RunFolder, colors: ColorChoice) -> Result<String> {
-    let style = style(colors);
-    with(folder, None, |run| report::table(run, style))
+    /// Holds the run against the baseline of its experiment; the report has the judgement from
+    /// then on. With `propose`, what is to be reviewed is left beside the accepted baseline.
+    ///
+    /// # Errors
+    /// When the baseline cannot be read, or a proposal not be written.
+    pub fn judge(
+        &mut self,
+        baselines: &Utf8Path,
+        propose: bool,
+        colors: ColorChoice,
+    ) -> Result<Judged> {
+        let Some((sample, rules)) = &self.sample else { return Ok(Judged::default()) };
+        let judged = judging::judge(sample, rules, baselines, propose, colors)?;
+        self.judgement = judged.judgement.clone();
+        Ok(judged)
+    }
+
+    /// Whether the run was meant to have every trial of its experiment.
+    pub fn is_of_the_whole_plan(&self) -> bool {
+        let manifest = self.contents.manifest.as_ref();
+        manifest.is_some_and(|manifest| manifest.filter.is_none() && manifest.shard.is_none())
+    }
+
+    /// The table for stdout, and the verdict where there is one.
+    pub fn table(&self, colors: ColorChoice) -> String {
+        let style = style(colors);
+        let table = report::table(self.run(), style);
+        match &self.judgement {
+            Some(judgement) => format!("{table}\n{}", judge::text(judgement, style)),
+            None => table,
+        }
+    }
+
+    /// The JSON for stdout.
+    ///
+    /// # Errors
+    /// None that a manifest and a summary of ours can cause.
+    pub fn json(&self) -> serde_json::Result<String> {
+        report::json(self.run())
+    }
+
+    /// Writes `summary.json` and `report.md` into the folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write_report(&self) -> Result {
+        self.folder.write_summary(&self.summary)?;
+        self.folder.write_report(&report::markdown(self.run()))?;
+        Ok(())
+    }
+
+    /// Whether the folder is whole.
+    ///
+    /// # Errors
+    /// What of it is lost and what to do, with the exit code of an invalid input.
+    pub fn whole(&self) -> Result {
+        let faults = &self.contents.faults;
+        if !faults.is_damage() {
+            return Ok(());
+        }
+        let folder = self.folder.path();
+        let mut text = format!("{folder} is damaged: {}", faults.summary().join("; "));
+        for line in faults.lines(Some(folder)) {
+            text.push_str(&format!("\n  {line}"));
+        }
+        text.push_str("\nwhat could be read is shown\n");
+        for hint in faults.hints() {
+            text.push_str(&format!("\nhint: {hint}"));
+        }
+        Err(Failure::new(Exit::InvalidInput, anyhow!(text)))
+    }
 }
 
 /// How text on stdout may look.
@@ -66,26 +160,6 @@ pub fn style(colors: ColorChoice) -> Style {
     } else {
         Style { colour: Paint::stdout(colors).is_on(), ..Style::PLAIN }
     }
-}
-
-/// The JSON for stdout.
-///
-/// # Errors
-/// When the run cannot be read.
-pub fn json(folder: &RunFolder, judgement: Option<&Judgement>) -> Result<String> {
-    Ok(with(folder, judgement, report::json)??)
-}
-
-/// Writes `summary.json` and `report.md` into the folder.
-///
-/// # Errors
-/// When the run cannot be read, or its folder not be written.
-pub fn write_report(folder: &RunFolder, judgement: Option<&Judgement>) -> Result<()> {
-    let (summary, markdown) =
-        with(folder, judgement, |run| (run.summary.clone(), report::markdown(run)))?;
-    folder.write_summary(&summary)?;
-    folder.write_report(&markdown)?;
-    Ok(())
 }
 
 /// Writes to stdout. A reader that has gone (`| head`) ends the program quietly.

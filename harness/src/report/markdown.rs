@@ -5,10 +5,11 @@ mod syntax;
 
 use super::figure::FIGURES;
 use super::number::{duration, plural};
-use super::{Run, note, table};
+use super::{Run, damage, note, table};
 use crate::claim;
 use crate::judge;
 use crate::metric;
+use crate::run_folder::Manifest;
 use crate::summary::Quantity;
 use std::fmt::Write;
 pub(crate) use syntax::{escape, markdown_table};
@@ -42,7 +43,8 @@ pub fn markdown(run: Run<'_>) -> String {
         repeat(run),
     ];
     let sections: Vec<String> = sections.into_iter().filter(|text| !text.is_empty()).collect();
-    format!("# {}\n\n{}", escape(&run.manifest.name), sections.join("\n"))
+    let title = run.manifest.map_or(run.name(), |manifest| &manifest.name);
+    format!("# {}\n\n{}", escape(title), sections.join("\n"))
 }
 
 fn code(text: &str) -> String {
@@ -51,6 +53,9 @@ fn code(text: &str) -> String {
 
 fn what_was_run(run: Run<'_>) -> String {
     let Run { manifest, summary, .. } = run;
+    let Some(manifest) = manifest else {
+        return format!("## What was run\n\n{}\n", damage::UNKNOWN);
+    };
     let file = |name: &Option<camino::Utf8PathBuf>| {
         name.as_ref().map_or_else(|| "–".to_owned(), |path| code(path.as_str()))
     };
@@ -64,6 +69,17 @@ fn what_was_run(run: Run<'_>) -> String {
         .versions
         .iter()
         .map(|(name, version)| format!("{} {}", escape(name), escape(version)))
+        .collect();
+    let links: Vec<String> = manifest
+        .link_checks
+        .iter()
+        .map(|check| {
+            let set =
+                check.set.map_or_else(|| "not shaped".to_owned(), |set| format!("set to {set}"));
+            let carried = check.carried_bits_per_s / 1e6;
+            let (from, to) = (escape(&check.from), escape(&check.to));
+            format!("{from} → {to} {set}, carried {carried:.0} Mbit/s")
+        })
         .collect();
     let when = match (summary.started, summary.ended) {
         (Some(started), Some(ended)) => format!(
@@ -91,7 +107,7 @@ fn what_was_run(run: Run<'_>) -> String {
                 escape(&manifest.accelerator_reason)
             ),
         ),
-        ("QEMU", programs(run)),
+        ("QEMU", programs(manifest)),
         ("Machine", manifest.machine.as_deref().map(escape).unwrap_or_default()),
         (
             "Guest",
@@ -110,6 +126,7 @@ fn what_was_run(run: Run<'_>) -> String {
                 escape(&host.kernel)
             ),
         ),
+        ("Links", links.join("; ")),
         ("Other tools", versions.join(", ")),
         ("Seed", manifest.seed.to_string()),
         ("Plan", format!("SHA-256 {}", code(short(&manifest.plan_hash)))),
@@ -130,8 +147,8 @@ fn what_was_run(run: Run<'_>) -> String {
 
 /// The QEMUs that took part. Where there are several, their paths are the manifest's affair: a
 /// name means the same on another machine.
-fn programs(run: Run<'_>) -> String {
-    let programs = run.manifest.programs().into_iter().map(|(name, qemu)| {
+fn programs(manifest: &Manifest) -> String {
+    let programs = manifest.programs().into_iter().map(|(name, qemu)| {
         let (version, hash) = (escape(&qemu.version), code(short(&qemu.sha256)));
         match name {
             Some(name) => format!("{}: {version} (SHA-256 {hash})", code(name)),
@@ -179,12 +196,15 @@ fn results(run: Run<'_>) -> String {
         })
         .collect();
     let mut out = "## Results\n\n".to_owned();
-    if rows.is_empty() {
+    if rows.is_empty() && run.faults.is_damage() {
+        out.push_str("No trial has a record that can be read.\n");
+    } else if rows.is_empty() {
         out.push_str("No trial has a record yet.\n");
     } else {
         out.push_str(&markdown_table(&heads, &right, &rows));
     }
     out.push('\n');
+    out.push_str(&damage_list(run));
     let notes = [Some(note::how_to_read(run)), note::carries_over(run), note::missing(run)];
     let warnings = run.warnings.iter().map(|warning| format!("warning: {warning}"));
     for note in notes.into_iter().flatten().chain(warnings) {
@@ -201,6 +221,25 @@ fn results(run: Run<'_>) -> String {
         let _ = writeln!(out, "{note}\n");
     }
     let _ = writeln!(out, "{}.", table::trials_in_words(summary));
+    out
+}
+
+/// What could not be read, before everything that is said of the rest.
+fn damage_list(run: Run<'_>) -> String {
+    let mut notes = damage::notes(run).into_iter().peekable();
+    let mut out = String::new();
+    if run.faults.is_damage()
+        && let Some(first) = notes.next()
+    {
+        let _ = writeln!(out, "**{}**\n", escape(&first));
+    }
+    for note in notes {
+        let text = note.strip_prefix("- ").unwrap_or(&note);
+        let _ = writeln!(out, "- {}", escape(text));
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
     out
 }
 
@@ -237,7 +276,7 @@ fn own_time(run: Run<'_>) -> String {
 }
 
 fn meanings(run: Run<'_>) -> String {
-    let kvm = run.manifest.accelerator.eq_ignore_ascii_case("kvm");
+    let kvm = run.is_kvm();
     let mut heads = ["metric", "unit", "meaning"].map(str::to_owned).to_vec();
     let mut right = vec![false; 3];
     if !kvm {
@@ -260,22 +299,24 @@ fn meanings(run: Run<'_>) -> String {
         FIGURES.iter().map(|figure| format!("{} is `{}`", figure.name(), figure.metric)).collect();
     format!(
         "## What the metrics mean\n\nIn the table of results, {}. A median of an even number of \
-         values is the mean of the middle two. Bytes are shown in MiB.\n\n{}",
+         values is the mean of the middle two. \\[Brackets\\] hold the interval in which a trial's \
+         true value lies by its source (medians of both ends over the trials); that is no confidence \
+         interval of the median. Bytes are shown in MiB.\n\n{}",
         names.join(", "),
         markdown_table(&heads, &right, &rows)
     )
 }
 
 fn repeat(run: Run<'_>) -> String {
-    let manifest = run.manifest;
     let mut command = "cargo xtask experiment".to_owned();
-    if let Some(file) = &manifest.experiment_file {
+    if let Some(file) = run.manifest.and_then(|manifest| manifest.experiment_file.as_ref()) {
         let _ = write!(command, " {file}");
     }
-    if let Some(file) = &manifest.lab_file {
+    if let Some(file) = run.manifest.and_then(|manifest| manifest.lab_file.as_ref()) {
         let _ = write!(command, " --lab {file}");
     }
-    for name in manifest.qemus.keys().filter(|name| *name != "lab") {
+    let named = run.manifest.into_iter().flat_map(|manifest| manifest.qemus.keys());
+    for name in named.filter(|name| *name != "lab") {
         let _ = write!(command, " --qemu {name}=PATH");
     }
     format!(
@@ -287,7 +328,7 @@ fn repeat(run: Run<'_>) -> String {
          - `series/TRIAL.json.gz`: what was sampled in a trial, its rounds and heartbeats\n\
          - `logs/`: the words of QEMU and of the observer\n\
          - `summary.json`: what this report shows, for programs\n",
-        run = manifest.run,
+        run = run.name(),
         folder = run.folder
     )
 }

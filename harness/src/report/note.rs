@@ -3,9 +3,10 @@
 
 use super::figure::{FIGURES, Shown, outcome_words};
 use super::number::{self, MIB, plural};
-use super::{Run, table, text};
+use super::{Run, damage, table, text};
 use crate::metric;
 use crate::record::Outcome;
+use crate::run_folder::Manifest;
 use crate::summary::{Cause, CellSummary};
 
 /// What a cell is called: its identity, which `--filter` understands.
@@ -23,6 +24,14 @@ pub(super) fn heading(run: Run<'_>) -> Vec<String> {
         .map(|factor| format!("{} {}", factor.name.replace('_', " "), factor.value))
         .collect();
     let policies: Vec<&str> = summary.policies.iter().map(String::as_str).collect();
+    let Some(manifest) = manifest else {
+        let counts = [plural(summary.trials, "trial"), plural(cells, "cell")].join(" in ");
+        let mut lines = vec![format!("{}: {counts}", run.name())];
+        if !constants.is_empty() {
+            lines.push(format!("Same in all: {}", constants.join(", ")));
+        }
+        return lines;
+    };
     let mut lines = vec![
         format!(
             "{}: {} in {} (run {})",
@@ -33,9 +42,9 @@ pub(super) fn heading(run: Run<'_>) -> Vec<String> {
         ),
         format!(
             "QEMU {}{} under {}, {} guest{}{}",
-            versions(run),
+            versions(manifest),
             manifest.machine.as_ref().map(|it| format!(" (machine {it})")).unwrap_or_default(),
-            accelerator(run),
+            manifest.accelerator.to_uppercase(),
             manifest.guest.kind,
             if policies.is_empty() { "" } else { ", policy " },
             text::list(&policies)
@@ -48,20 +57,12 @@ pub(super) fn heading(run: Run<'_>) -> Vec<String> {
 }
 
 /// The version of the one QEMU, or each name with its version.
-fn versions(run: Run<'_>) -> String {
-    let programs = run.manifest.programs();
-    let versions: Vec<String> = programs
-        .into_iter()
-        .map(|(name, qemu)| match name {
-            Some(name) => format!("`{name}` {}", qemu.version),
-            None => qemu.version.clone(),
-        })
-        .collect();
-    versions.join(", ")
-}
-
-fn accelerator(run: Run<'_>) -> String {
-    run.manifest.accelerator.to_uppercase()
+fn versions(manifest: &Manifest) -> String {
+    let versions = manifest.programs().into_iter().map(|(name, qemu)| match name {
+        Some(name) => format!("`{name}` {}", qemu.version),
+        None => qemu.version.clone(),
+    });
+    versions.collect::<Vec<_>>().join(", ")
 }
 
 /// What the reader of a table must know, a paragraph each.
@@ -78,6 +79,7 @@ pub(super) fn below_table(run: Run<'_>) -> Vec<String> {
         }
     }
     notes.extend(missing(run));
+    notes.extend(damage::notes(run));
     notes.extend(run.warnings.iter().map(|warning| format!("warning: {warning}")));
     notes.push(format!("Run folder: {}", run.folder));
     notes
@@ -102,7 +104,10 @@ pub(super) fn how_to_read(run: Run<'_>) -> String {
 
 /// Which figures of the table say nothing about KVM; nothing when KVM was measured.
 pub(super) fn carries_over(run: Run<'_>) -> Option<String> {
-    if run.manifest.accelerator.eq_ignore_ascii_case("kvm") {
+    let Some(manifest) = run.manifest else {
+        return Some(damage::UNKNOWN.to_owned());
+    };
+    if run.is_kvm() {
         return None;
     }
     let names: Vec<(String, bool)> = FIGURES
@@ -122,8 +127,8 @@ pub(super) fn carries_over(run: Run<'_>) -> Option<String> {
     };
     Some(format!(
         "Measured under {} ({}), where the guest's CPU is emulated: {} do not carry over to KVM; {} do.",
-        accelerator(run),
-        run.manifest.accelerator_reason,
+        manifest.accelerator.to_uppercase(),
+        manifest.accelerator_reason,
         named(false),
         named(true)
     ))
@@ -168,14 +173,22 @@ fn known_of_unfinished(cell: &CellSummary) -> Option<String> {
 
 /// Planned trials without a record.
 pub(super) fn missing(run: Run<'_>) -> Option<String> {
-    let missing = run.manifest.planned_trials.checked_sub(run.summary.trials)?;
+    let manifest = run.manifest?;
+    let missing = manifest.planned_trials.checked_sub(run.summary.trials)?;
     if missing == 0 {
         return None;
     }
     let have = if missing == 1 { "has" } else { "have" };
+    let planned = plural(manifest.planned_trials, "planned trial");
+    if run.faults.is_damage() {
+        // What to do is said with the damage.
+        return Some(format!("warning: {missing} of {planned} {have} no record that can be read"));
+    }
+    let folder = match run.folder.file_name() {
+        Some(name) if name == manifest.run => name,
+        _ => run.folder.as_str(),
+    };
     Some(format!(
-        "warning: {missing} of {} {have} no record; `cargo xtask experiment --resume {}` runs what is missing",
-        plural(run.manifest.planned_trials, "planned trial"),
-        run.manifest.run
+        "warning: {missing} of {planned} {have} no record; `cargo xtask experiment --resume {folder}` runs what is missing"
     ))
 }

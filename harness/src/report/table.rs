@@ -37,7 +37,10 @@ pub fn table(run: Run<'_>, style: Style) -> String {
         out.push('\n');
     }
     out.push('\n');
-    out.push_str(&body(run.summary, style));
+    out.push_str(&match run.summary.trials {
+        0 if run.faults.is_damage() => "No trial has a record that can be read.\n".to_owned(),
+        _ => body(run.summary, style),
+    });
     out.push('\n');
     for paragraph in note::below_table(run) {
         out.push_str(&text::wrap(&text::spell(&paragraph, style), style.width, 2));

@@ -10,7 +10,7 @@ pub(super) fn io<'a>(
     action: &'static str,
     path: &'a Utf8Path,
 ) -> impl FnOnce(std::io::Error) -> Error + 'a {
-    move |source| Error::Io { action, path: path.to_owned(), source }
+    move |cause| Error::Io { action, path: path.to_owned(), cause }
 }
 
 /// Writes a file beside its place and moves it there, so that a reader (and a crash) sees the

@@ -30,9 +30,9 @@ pub(super) fn line_of(record: &Record) -> Result<String, Error> {
         let last = keep - first;
         record.rounds =
             rounds[..first].iter().chain(&rounds[rounds.len() - last..]).cloned().collect();
-        let mut line = serde_json::to_string(&record).map_err(|source| Error::Json {
+        let mut line = serde_json::to_string(&record).map_err(|cause| Error::Json {
             path: format!("record of trial {}", record.trial).into(),
-            source,
+            cause,
         })?;
         line.push('\n');
         if line.len() <= MAX_LINE_BYTES || keep == 0 {

@@ -1,7 +1,13 @@
+use super::fault::{Fault, FaultKind};
+use super::read::words_of;
 use crate::link_check::LinkCheck;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
+/// What its file is called.
+pub(super) const FILE: &str = "manifest.json";
 
 /// Version of the manifest's layout, the field `schema`.
 pub const SCHEMA: u32 = 1;
@@ -61,7 +67,8 @@ pub struct Manifest {
     /// have the first.
     #[serde(default = "first_definitions")]
     pub metric_definitions: u32,
-    /// What the check of every link measured before the run.
+    /// What the check of every link measured before the run, and then before each time it was
+    /// resumed.
     pub link_checks: Vec<LinkCheck>,
     /// Which cells of the experiment were run, when not all (`--filter`).
     pub filter: Option<String>,
@@ -130,4 +137,57 @@ pub struct Git {
     pub commit: String,
     /// Whether files differed from it.
     pub dirty: bool,
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub(super) fn read(path: &Utf8Path) -> Result<Manifest, Fault> {
+    let fault = |place: Option<(usize, usize)>, message: String| Fault {
+        kind: FaultKind::Manifest,
+        file: FILE.into(),
+        line: place.map(|(line, _)| line as u64),
+        column: place.map(|(_, column)| column as u64),
+        message,
+    };
+    let text = std::fs::read(path).map_err(|error| {
+        fault(
+            None,
+            match error.kind() {
+                ErrorKind::NotFound => "there is no such file".to_owned(),
+                _ => format!("cannot be read: {error}"),
+            },
+        )
+    })?;
+    // Some editors put a mark before the text.
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
+    if text.trim_ascii().is_empty() {
+        return Err(fault(None, "the file is empty".to_owned()));
+    }
+    let wrong = |error: &serde_json::Error| {
+        let words = words_of(error, false);
+        fault(Some((error.line(), error.column())), format!("not a manifest: {words}"))
+    };
+    // Before the fields of another version, or of something else, are found wanting one by one.
+    let is: Is = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
+    match is {
+        Is { schema: Some(schema), .. } if schema != u64::from(SCHEMA) => {
+            let words = format!(
+                "a manifest with schema {schema}, of another version of precopy-lab: this one reads schema {SCHEMA}"
+            );
+            Err(fault(None, words))
+        }
+        Is { schema: None, run: None } => {
+            Err(fault(None, "JSON of something else: it names no `schema` and no `run`".to_owned()))
+        }
+        Is { .. } => serde_json::from_slice(text).map_err(|error| wrong(&error)),
+    }
+}
+
+/// What tells a manifest from other JSON.
+#[derive(Deserialize)]
+struct Is {
+    schema: Option<u64>,
+    run: Option<serde_json::Value>,
 }

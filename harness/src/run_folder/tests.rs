@@ -45,7 +45,7 @@ fn what_is_not_a_run_is_not_listed() {
     fs::create_dir(base.join("notes")).unwrap();
     assert_eq!(RunFolder::list(&base).unwrap(), [], "a run without a manifest cannot be repeated");
     let error = RunFolder::open(unfinished.folder().path()).expect_err("no manifest");
-    assert!(error.to_string().contains("it has no `manifest.json`"), "{error}");
+    assert!(error.to_string().contains("ended before it began"), "{error}");
 }
 
 #[test]
@@ -60,7 +60,8 @@ fn manifest_records_and_series_come_back() {
     }
     let folder = RunFolder::open(run.folder().path()).unwrap();
     assert_eq!(folder.manifest().unwrap(), fixture::manifest());
-    assert_eq!(folder.records().unwrap(), Records { records: records.clone(), warnings: vec![] });
+    let whole = Records { records: records.clone(), faults: Faults::default() };
+    assert_eq!(folder.records().unwrap(), whole);
     assert_eq!(folder.series(3).unwrap(), series);
     assert_eq!(&folder.finished().unwrap(), run.finished());
     assert_eq!(run.finished().len(), records.len());
@@ -106,20 +107,29 @@ fn a_damaged_line_in_the_middle_is_told_and_the_others_are_read() {
     run.append(&fixture::completed(1, 5000)).unwrap();
     let read = folder.records().unwrap();
     assert_eq!(read.records.len(), 2);
-    assert_eq!(read.warnings.len(), 1);
-    assert!(read.warnings[0].starts_with("line 2 of records.jsonl is not a record"), "{read:?}");
+    let lines = read.faults.lines(None);
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].starts_with("records.jsonl:2:19: not a record"), "{read:?}");
 }
 
 #[test]
-fn another_schema_is_refused_by_name() {
+fn another_schema_is_told_and_never_measured_again() {
     let (_directory, base) = base();
-    let run = new_run(&base);
+    let mut run = new_run(&base);
+    run.append(&fixture::completed(0, 5000)).unwrap();
     append_raw(run.folder(), b"{\"schema\":2,\"all\":\"different\"}\n");
-    let error = run.folder().records().expect_err("schema 2");
-    assert!(
-        error.to_string().ends_with("records.jsonl has schema 2, this program reads schema 1"),
-        "{error}"
+    let folder = run.folder().clone();
+    drop(run);
+    let read = folder.records().unwrap();
+    assert_eq!(read.records.len(), 1);
+    assert_eq!(
+        read.faults.lines(None),
+        ["records.jsonl:2: a record with schema 2, and not counted: this program reads schema 1"]
     );
+    let before = fs::read(folder.records_path()).unwrap();
+    let error = folder.clone().writer().expect_err("its trials would run again");
+    assert!(error.to_string().contains("records.jsonl:2: a record with schema 2"), "{error}");
+    assert_eq!(fs::read(folder.records_path()).unwrap(), before);
 }
 
 #[test]
@@ -136,7 +146,24 @@ fn a_record_that_lost_only_its_newline_counts() {
     assert_eq!(run.warnings(), [] as [&str; 0]);
     run.append(&fixture::completed(1, 5000)).unwrap();
     let read = folder.records().unwrap();
-    assert_eq!((read.records.len(), read.warnings.len()), (2, 0));
+    assert_eq!((read.records.len(), read.faults.is_empty()), (2, true));
+}
+
+/// Whatever stands at the end without a newline, it must not swallow the next record.
+#[test]
+fn a_record_never_joins_a_line_without_end() {
+    for rest in [300, 300_000, 3_000_000] {
+        let (_directory, base) = base();
+        let mut run = new_run(&base);
+        run.append(&fixture::completed(0, 5000)).unwrap();
+        append_raw(run.folder(), "x".repeat(rest).as_bytes());
+        let folder = run.folder().clone();
+        drop(run);
+        let mut run = folder.clone().writer().unwrap();
+        run.append(&fixture::completed(1, 5000)).unwrap();
+        let read = folder.records().unwrap();
+        assert_eq!((read.records.len(), read.faults.is_empty()), (2, true), "{rest}");
+    }
 }
 
 fn append_raw(folder: &RunFolder, bytes: &[u8]) {
@@ -172,14 +199,117 @@ proptest! {
 
         let read = folder.records().unwrap();
         prop_assert_eq!(read.records.len(), 1);
-        prop_assert_eq!(read.warnings.len(), 1);
-        prop_assert!(read.warnings[0].contains("is incomplete"));
+        prop_assert!(!read.faults.is_damage());
+        let told = read.faults.lines(None);
+        prop_assert!(told.len() == 1 && told[0].contains("is incomplete"), "{told:?}");
         let mut run = folder.clone().writer().unwrap();
         prop_assert!(run.warnings()[0].starts_with("removed an incomplete last line"));
         prop_assert!(!run.finished().contains(&1));
         run.append(&fixture::not_converged(1, 20_000)).unwrap();
         let read = folder.records().unwrap();
         prop_assert_eq!(read.records.len(), 2);
-        prop_assert_eq!(read.warnings, Vec::<String>::new());
+        prop_assert!(read.faults.is_empty());
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_series_is_said() {
+    let (_directory, base) = base();
+    let run = new_run(&base);
+    for trial in 0..4 {
+        run.write_series(trial, &fixture::series()).unwrap();
+    }
+    let folder = run.folder();
+    let whole = fs::read(folder.series_path(0)).unwrap();
+    fs::write(folder.series_path(0), &whole[..whole.len() / 2]).unwrap();
+    fs::write(folder.series_path(1), "nothing packed").unwrap();
+    let packed = |text: &str| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(text.as_bytes()).unwrap();
+        packer.finish().unwrap()
+    };
+    fs::write(folder.series_path(2), packed("{\"schema\":7}")).unwrap();
+    fs::write(folder.series_path(3), packed("{\"schema\":1,\"samples\":3}")).unwrap();
+    let told: Vec<String> =
+        (0..5).map(|trial| folder.series(trial).expect_err("broken").to_string()).collect();
+    let told = told.join("\n\n").replace(base.as_str(), "runs");
+    insta::assert_snapshot!("series", told);
+}
+
+/// The lines of the committed run, with their newlines.
+fn real_lines() -> Vec<Vec<u8>> {
+    let packed =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/precopy-2026-11-22/records.jsonl.gz");
+    let mut text = Vec::new();
+    let packed = File::open(packed).unwrap();
+    flate2::read::GzDecoder::new(packed).read_to_end(&mut text).unwrap();
+    text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect()
+}
+
+/// What must be read of a text: every line that is a record, the first of each trial, of the
+/// first one's run.
+fn readable(text: &[u8]) -> Vec<Record> {
+    let mut records: Vec<Record> = Vec::new();
+    for line in text.split(|&byte| byte == b'\n') {
+        let Ok(record) = serde_json::from_slice::<Record>(line) else { continue };
+        let same_run = records.first().is_none_or(|first| first.run == record.run);
+        let known = records.iter().any(|other| other.trial == record.trial);
+        if record.schema == crate::record::SCHEMA && same_run && !known {
+            records.push(record);
+        }
+    }
+    records
+}
+
+fn folder_of(base: &Utf8Path, records: &[u8]) -> RunFolder {
+    fs::create_dir_all(base).unwrap();
+    let folder = RunFolder { path: base.to_owned() };
+    fs::write(folder.records_path(), records).unwrap();
+    folder
+}
+
+#[test]
+fn real_records_come_back_as_the_plain_parser_reads_them() {
+    let (_directory, base) = base();
+    let text = real_lines().concat();
+    // Enough for several pieces on several threads.
+    let again = String::from_utf8(text.clone()).unwrap().replace("\"trial\":", "\"trial\":1000");
+    let text = [text, again.into_bytes()].concat();
+    let read = folder_of(&base, &text).records().unwrap();
+    assert!(read.faults.is_empty(), "{:?}", read.faults);
+    let wanted = readable(&text);
+    assert_eq!(wanted.len(), 640);
+    assert!(read.records == wanted);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// Bytes of a real run are changed, taken out, or put in, and its end is cut off: nothing
+    /// panics, and every line that is still a record is read, as the plain parser reads it.
+    #[test]
+    fn whatever_happens_to_a_run_its_whole_lines_are_read(
+        from in 0usize..300,
+        count in 1usize..12,
+        changes in prop::collection::vec((0.0f64..1.0, any::<u8>(), 0u8..3), 0..6),
+        kept in prop_oneof![Just(1.0), 0.0f64..1.0],
+    ) {
+        let lines = real_lines();
+        let mut text = lines[from..from + count].concat();
+        for (part, byte, how) in changes {
+            let at = (part * text.len() as f64) as usize;
+            match how {
+                0 => text[at] ^= byte.max(1),
+                1 => drop(text.remove(at)),
+                _ => text.insert(at, byte),
+            }
+        }
+        text.truncate((kept * text.len() as f64).ceil() as usize);
+        let (_directory, base) = base();
+        let read = folder_of(&base, &text).records().unwrap();
+        prop_assert!(read.records == readable(&text));
+        let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        let faulty: u64 = read.faults.counts().values().sum();
+        prop_assert_eq!(read.records.len() as u64 + faulty, lines.count() as u64);
     }
 }

@@ -1,13 +1,14 @@
 use super::files::{io, sync_directory, write_atomically};
 use super::line::line_of;
-use super::{Error, Manifest, RunFolder, parse_records};
+use super::read::{self, Unended};
+use super::{Error, Manifest, RECORDS, RunFolder};
 use crate::record::Record;
 use crate::series::Series;
 use flate2::{Compression, write::GzEncoder};
 use rustix::fs::FlockOperation;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Seek, Write};
 
 /// The one that may append to a run. The lock lies on `records.jsonl` and goes with this value
 /// or with its process, whichever ends first.
@@ -26,6 +27,7 @@ pub struct RunWriter {
 impl RunWriter {
     pub(super) fn open(folder: RunFolder) -> Result<Self, Error> {
         let path = folder.records_path();
+        folder.refuse_packed()?;
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -39,31 +41,31 @@ impl RunWriter {
             }
             Err(error) => return Err(io("lock", &path)(error.into())),
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io("read", &path))?;
-        let mut read = parse_records(&bytes, &path)?;
-        let mut end = bytes.len();
-        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
-            let tail = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-            if serde_json::from_slice::<Record>(&bytes[tail..]).is_ok() {
+        let mut finished = BTreeSet::new();
+        let mut take = |record: &Record| _ = finished.insert(record.trial);
+        let odd = read::records(&file, RECORDS, folder.run().as_deref(), &mut take);
+        let faults = odd.faults;
+        folder.refuse_what_would_be_overlooked(&faults)?;
+        let mut end = file.stream_position().map_err(io("read", &path))?;
+        let mut warnings = Vec::new();
+        if let Some(Unended { bytes, is_record }) = odd.unended {
+            if is_record {
                 // Only its newline was lost: the trial was measured, so it counts.
                 file.write_all(b"\n").map_err(io("write", &path))?;
                 end += 1;
             } else {
                 // Left as it is, it would swallow the next record.
-                file.set_len(tail as u64).map_err(io("truncate", &path))?;
-                end = tail;
-                read.warnings.pop();
-                read.warnings.push(format!(
-                    "removed an incomplete last line of records.jsonl ({} bytes, left by a crash); its trial runs again",
-                    bytes.len() - tail
+                end -= bytes;
+                file.set_len(end).map_err(io("truncate", &path))?;
+                warnings.push(format!(
+                    "removed an incomplete last line of records.jsonl ({bytes} bytes, left by a crash); its trial runs again"
                 ));
             }
             file.sync_data().map_err(io("sync", &path))?;
         }
         sync_directory(&folder.path)?;
-        let finished = read.records.iter().map(|record| record.trial).collect();
-        Ok(Self { folder, file, end: end as u64, finished, warnings: read.warnings })
+        warnings.extend(faults.lines(Some(&folder.path)));
+        Ok(Self { folder, file, end, finished, warnings })
     }
 
     /// The folder, to read from.
@@ -106,10 +108,10 @@ impl RunWriter {
         let line = line_of(record)?;
         let path = self.folder.records_path();
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        if let Err(source) = written {
+        if let Err(cause) = written {
             // A full disk may have taken half of the line.
             let _ = self.file.set_len(self.end);
-            return Err(io("append to", &path)(source));
+            return Err(io("append to", &path)(cause));
         }
         self.end += line.len() as u64;
         self.finished.insert(record.trial);
@@ -125,7 +127,7 @@ impl RunWriter {
         let path = self.folder.series_path(trial);
         // In one piece: the packer is slow with the many small writes of a serializer.
         let text = serde_json::to_vec(series)
-            .map_err(|source| Error::Json { path: path.clone(), source })?;
+            .map_err(|cause| Error::Json { path: path.clone(), cause })?;
         let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
         packer.write_all(&text).map_err(io("pack", &path))?;
         let packed = packer.finish().map_err(io("pack", &path))?;

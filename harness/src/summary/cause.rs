@@ -1,5 +1,6 @@
 use crate::record::{Outcome, Record};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Why trials of a cell did not complete: reasons that differ only in their numbers are one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,35 +14,65 @@ pub struct Cause {
     pub trials: Vec<u32>,
 }
 
-/// The causes of a cell, ordered by outcome, then by their first trial.
-pub(super) fn causes_of(records: &[&Record]) -> Vec<Cause> {
-    let mut records: Vec<&Record> =
-        records.iter().copied().filter(|record| record.outcome != Outcome::Completed).collect();
-    records.sort_by_key(|record| (record.outcome, record.trial));
-    let mut causes: Vec<(String, Cause)> = Vec::new();
-    for record in records {
+/// The causes of a cell as they come up.
+#[derive(Debug, Default)]
+pub(super) struct Causes {
+    /// Non-completed trials seen so far.
+    seen: usize,
+    /// By outcome, and by the reason without its numbers.
+    kinds: BTreeMap<Outcome, BTreeMap<String, Kind>>,
+}
+
+#[derive(Debug)]
+struct Kind {
+    trials: Vec<u32>,
+    /// The least trial, and which of those that claim its number came first.
+    first: (u32, usize),
+    /// Its words.
+    reason: String,
+}
+
+impl Causes {
+    pub fn add(&mut self, record: &Record) {
+        if record.outcome == Outcome::Completed {
+            return;
+        }
+        self.seen += 1;
         let reason = record.reason.as_deref().unwrap_or("no reason recorded");
-        let kind = without_numbers(reason);
-        let known = causes
-            .iter_mut()
-            .find(|(other, cause)| *other == kind && cause.outcome == record.outcome);
-        match known {
-            Some((_, cause)) => cause.trials.push(record.trial),
-            None => causes.push((
-                kind,
-                Cause {
-                    outcome: record.outcome,
-                    reason: reason.to_owned(),
-                    trials: vec![record.trial],
-                },
-            )),
+        let this = (record.trial, self.seen);
+        let kinds = self.kinds.entry(record.outcome).or_default();
+        match kinds.get_mut(&without_numbers(reason)) {
+            Some(kind) => {
+                kind.trials.push(record.trial);
+                if this < kind.first {
+                    (kind.first, kind.reason) = (this, reason.to_owned());
+                }
+            }
+            None => {
+                let kind =
+                    Kind { trials: vec![record.trial], first: this, reason: reason.to_owned() };
+                kinds.insert(without_numbers(reason), kind);
+            }
         }
     }
-    causes.into_iter().map(|(_, cause)| cause).collect()
+
+    /// Ordered by outcome, then by their first trial.
+    pub fn in_order(self) -> Vec<Cause> {
+        let mut causes = Vec::new();
+        for (outcome, kinds) in self.kinds {
+            let mut kinds: Vec<Kind> = kinds.into_values().collect();
+            kinds.sort_by_key(|kind| kind.first);
+            causes.extend(kinds.into_iter().map(|mut kind| {
+                kind.trials.sort_unstable();
+                Cause { outcome, reason: kind.reason, trials: kind.trials }
+            }));
+        }
+        causes
+    }
 }
 
 /// The text with each number (`12`, `1.5`, `1,234`) as `#`.
-fn without_numbers(text: &str) -> String {
+pub(super) fn without_numbers(text: &str) -> String {
     let mut kind = String::with_capacity(text.len());
     let mut in_number = false;
     for (at, c) in text.char_indices() {
@@ -74,7 +105,11 @@ mod tests {
         records[1].reason = Some("still dirtying 20 MiB/s".into());
         records[2].reason = None;
         records.push(fixture::completed(9, 5000));
-        let causes = causes_of(&records.iter().collect::<Vec<_>>());
+        let mut causes = Causes::default();
+        for record in &records {
+            causes.add(record);
+        }
+        let causes = causes.in_order();
         assert_eq!(causes.len(), 2);
         assert_eq!(causes[0].reason, "still dirtying 20 MiB/s");
         assert_eq!(causes[0].trials, [3, 7]);

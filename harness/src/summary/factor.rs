@@ -1,6 +1,5 @@
 //! Factors as they are displayed, taken from the settings by their names, whatever their types.
 
-use crate::record::Record;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -128,37 +127,61 @@ pub(super) fn values_of(of: &Settings, names: &[String]) -> Vec<Factor> {
     settings(of).into_iter().filter(|factor| names.contains(&factor.name)).collect()
 }
 
-/// Names of the factors that make the cells, and the settings that are the same everywhere.
-///
-/// The cells' identities say which factors make them: a dependent setting (`filled` that follows
-/// `memory`) varies too, but makes no cell. Where they say nothing, whatever varies does.
-pub(super) fn factors_of(records: &[Record]) -> (Vec<String>, Vec<Factor>) {
-    let all: Vec<Vec<Factor>> = records.iter().map(|record| settings(&record.settings)).collect();
-    let Some(first) = all.first() else {
-        return (Vec::new(), Vec::new());
-    };
-    let named: BTreeSet<&str> = records
-        .iter()
-        .flat_map(|record| record.cell.split(", "))
-        .filter_map(|part| part.split_once('=').map(|(name, _)| name.trim()))
-        .collect();
-    let varies = |at: usize| all.iter().any(|other| other.get(at) != first.get(at));
-    let mut names: Vec<String> = first
-        .iter()
-        .filter(|factor| named.contains(factor.name.as_str()))
-        .map(|factor| factor.name.clone())
-        .collect();
-    if names.is_empty() {
-        names =
-            (0..first.len()).filter(|&at| varies(at)).map(|at| first[at].name.clone()).collect();
+/// The settings seen in a run, each once.
+#[derive(Debug, Default)]
+pub(super) struct Levels {
+    first: Option<Settings>,
+    distinct: BTreeSet<Settings>,
+}
+
+impl Levels {
+    pub fn add(&mut self, settings: &Settings) {
+        if self.first.is_none() {
+            self.first = Some(settings.clone());
+        }
+        if !self.distinct.contains(settings) {
+            self.distinct.insert(settings.clone());
+        }
     }
-    let lab_s_own = records.iter().all(|record| record.settings.qemu.is_lab());
-    let constants = (0..first.len())
-        .filter(|&at| !varies(at) && !names.contains(&first[at].name))
-        .filter(|&at| first[at].name != QEMU || !lab_s_own)
-        .map(|at| first[at].clone())
-        .collect();
-    (names, constants)
+
+    /// Names of the factors that make the cells, and the settings that are the same everywhere.
+    ///
+    /// The cells' identities say which factors make them: a dependent setting (`filled` that
+    /// follows `memory`) varies too, but makes no cell. Where they say nothing, whatever varies
+    /// does.
+    pub fn factors<'a>(
+        &self,
+        cells: impl Iterator<Item = &'a String>,
+    ) -> (Vec<String>, Vec<Factor>) {
+        let Some(first) = &self.first else {
+            return (Vec::new(), Vec::new());
+        };
+        let first = settings(first);
+        let lab_s_own = self.distinct.iter().all(|settings| settings.qemu.is_lab());
+        let all: Vec<Vec<Factor>> = self.distinct.iter().map(settings).collect();
+        let named: BTreeSet<&str> = cells
+            .flat_map(|cell| cell.split(", "))
+            .filter_map(|part| part.split_once('=').map(|(name, _)| name.trim()))
+            .collect();
+        let varies = |at: usize| all.iter().any(|other| other.get(at) != first.get(at));
+        let mut names: Vec<String> = first
+            .iter()
+            .filter(|factor| named.contains(factor.name.as_str()))
+            .map(|factor| factor.name.clone())
+            .collect();
+        if names.is_empty() {
+            names = (0..first.len())
+                .filter(|&at| varies(at))
+                .map(|at| first[at].name.clone())
+                .collect();
+        }
+        let constants = (0..first.len())
+            .filter(|&at| !varies(at) && !names.contains(&first[at].name))
+            .filter(|&at| first[at].name != QEMU || !lab_s_own)
+            .map(|at| first[at].clone())
+            .collect();
+        (names, constants)
+    }
 }
 
 /// The factors that a cell's identity names; none for `all`.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture;
-use crate::record::Measured;
+use crate::record::{Measured, Metric};
 use proptest::prelude::*;
 
 fn measured(value: f64) -> Metric {
@@ -49,6 +49,23 @@ fn what_is_unavailable_is_counted_with_its_reason_and_never_zero() {
         gap.unavailable_because.iter().map(String::as_str).collect::<Vec<_>>(),
         ["not a finite number", "not in the record", "observer died"]
     );
+}
+
+#[test]
+fn an_interval_is_told_where_every_trial_has_one() {
+    let with = |interval| {
+        let Metric::Measured(one) = measured(5.0) else { unreachable!() };
+        let mut records: Vec<Record> = (0..3).map(|n| fixture::completed(n, 5000)).collect();
+        for (record, interval) in records.iter_mut().zip::<[Option<[f64; 2]>; 3]>(interval) {
+            let metric = Metric::Measured(Measured { interval, ..one.clone() });
+            record.metrics.insert("service_gap".into(), metric);
+        }
+        let summary = Summary::of(&records);
+        summary.cells[0].metric(Outcome::Completed, "service_gap").unwrap().interval
+    };
+    assert_eq!(with([Some([1.0, 6.0]), Some([3.0, 7.0]), Some([4.0, 9.0])]), Some([3.0, 7.0]));
+    assert_eq!(with([Some([1.0, 6.0]), None, Some([4.0, 9.0])]), None);
+    assert_eq!(with([None, None, None]), None);
 }
 
 #[test]
@@ -133,5 +150,56 @@ proptest! {
             prop_assert_eq!(rotated.cells, summary.cells);
             prop_assert_eq!(rotated.outcomes, summary.outcomes);
         }
+    }
+}
+
+/// A record of one of the outcomes whose cell, settings, metrics and reason vary.
+fn odd_record() -> impl Strategy<Value = Record> {
+    let names =
+        prop::sample::select(vec!["service_gap", "pages_wrong", "counter_behind", "of_later"]);
+    let metric = prop_oneof![
+        any::<f64>().prop_map(measured),
+        (0.0f64..9.0).prop_map(|value| {
+            let Metric::Measured(measured) = measured(value) else { unreachable!() };
+            Metric::Measured(Measured { interval: Some([value - 1.0, value + 0.5]), ..measured })
+        }),
+        prop::sample::select(vec!["observer died", "no beats"])
+            .prop_map(|reason| Metric::Unavailable(reason.into())),
+    ];
+    let reason = prop::option::of(prop::sample::select(vec!["sent 1 MiB", "sent 2 MiB", "died"]));
+    (
+        (0usize..5, 0u32..40, 1u32..4, prop::bool::ANY),
+        prop::collection::vec((names, metric), 0..4),
+        prop::collection::vec(0usize..40, 0..4),
+        reason,
+    )
+        .prop_map(|((outcome, trial, rate, named), metrics, removed, reason)| {
+            let mut record = fixture::of_outcome(outcome, trial, 5000 * rate);
+            if !named {
+                record.cell = format!("cell {}", rate % 2);
+            }
+            for at in removed {
+                if let Some(name) = record.metrics.keys().nth(at).cloned() {
+                    record.metrics.remove(&name);
+                }
+            }
+            record.metrics.extend(metrics.into_iter().map(|(name, value)| (name.into(), value)));
+            record.reason = reason.map(str::to_owned);
+            record
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Record by record the same is found as from all of them at once, in whatever order they
+    /// come, repeated trial numbers included. Compared as JSON, where it is read.
+    #[test]
+    fn a_tally_finds_what_all_records_at_once_say(
+        records in prop::collection::vec(odd_record(), 0..30)
+    ) {
+        let found = serde_json::to_string_pretty(&Summary::of(&records)).unwrap();
+        let wanted = serde_json::to_string_pretty(&at_once::summary(&records)).unwrap();
+        prop_assert_eq!(found, wanted);
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     Figure, Source,
     labs::{self, LabCycle},
+    reading::{self, Reading},
     sample::Spread,
     trials::{self, BenchTrials},
     whole,
@@ -72,6 +73,7 @@ pub struct Outcomes {
 struct Raw {
     cycles: Vec<LabCycle>,
     trials: Option<BenchTrials>,
+    readings: Vec<Reading>,
     build_s: Option<f64>,
     quick_s: Option<f64>,
 }
@@ -97,6 +99,10 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
     }
     // Only now: the experiment above takes it itself.
     let _alone = measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
+    if let Some(n) = needed(|source| matches!(source, Source::Reading(_))) {
+        show::tell(&format!("reading a run of {} records {n} times", reading::RECORDS));
+        raw.readings = reading::measure(&scratch.0, n)?;
+    }
     if let Some(n) = needed(|source| matches!(source, Source::LabCycles(_))) {
         show::tell(&format!("bringing a lab up and down {n} times"));
         raw.cycles = labs::measure(spec, n).map_err(|error| Failure::new(Exit::Lab, error))?;
@@ -136,6 +142,7 @@ impl Raw {
             Source::LabCycles(value) => self.cycles.iter().map(value).collect(),
             // A figure of fewer trials than were run takes them all: more tell more.
             Source::Trials(value) => trials.filter_map(value).collect(),
+            Source::Reading(value) => self.readings.iter().map(value).collect(),
             Source::Build => self.build_s.into_iter().collect(),
             Source::Quick => self.quick_s.into_iter().collect(),
         };

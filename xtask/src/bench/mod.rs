@@ -5,11 +5,15 @@
 pub mod display;
 mod labs;
 pub mod measure;
+mod reading;
 pub mod sample;
 mod trials;
 mod whole;
 
+pub use reading::{READ_ARGUMENT, read};
+
 use labs::LabCycle;
+use reading::Reading;
 use sample::{Bar, Statistic};
 use trials::BenchTrial;
 
@@ -17,6 +21,8 @@ use trials::BenchTrial;
 const TIMES: usize = 30;
 /// Trials of one cell of which none may be lost.
 const INTEGRITY_TRIALS: usize = 50;
+/// How often many records are read.
+const READINGS: usize = 5;
 
 /// One figure.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +50,8 @@ pub enum Source {
     LabCycles(fn(&LabCycle) -> f64),
     /// Trials of one cell; a trial that cannot tell (it did not get that far) gives nothing.
     Trials(fn(&BenchTrial) -> Option<f64>),
+    /// A run of many records is read and shown by a process of its own.
+    Reading(fn(&Reading) -> f64),
     /// A clean build of `xtask`, seconds.
     Build,
     /// A whole run of `experiments/quick.yaml`, seconds.
@@ -65,7 +73,7 @@ const fn time(
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 14] = [
+pub const FIGURES: [Figure; 16] = [
     time(
         "lab-up",
         "bringing a lab of three nodes up, within the program",
@@ -142,6 +150,24 @@ pub const FIGURES: [Figure; 14] = [
         only_when_named: false,
     },
     Figure {
+        name: "reading",
+        what: "reading, summarising and showing a run of 100,000 records, from start to end",
+        unit: "s",
+        bar: Some(Bar { statistic: Statistic::Median, at_most: 3.0 }),
+        n: READINGS,
+        source: Source::Reading(|reading| reading.seconds),
+        only_when_named: true,
+    },
+    Figure {
+        name: "reading-memory",
+        what: "the most memory that this takes",
+        unit: "MiB",
+        bar: Some(Bar { statistic: Statistic::Max, at_most: 500.0 }),
+        n: READINGS,
+        source: Source::Reading(|reading| reading.peak_mib),
+        only_when_named: true,
+    },
+    Figure {
         name: "build",
         what: "a clean build of `xtask`, its dependencies' sources at hand",
         unit: "s",
@@ -188,7 +214,7 @@ mod tests {
         assert_eq!(names(Some("trial-own-time/gate")), ["trial-own-time/gate"]);
         assert_eq!(names(Some("trial-overhead")).len(), 5);
         assert!(names(Some("lab")).is_empty() && names(Some("")).is_empty());
-        assert_eq!(names(None).len(), FIGURES.len() - 2);
+        assert_eq!(names(None).len(), FIGURES.len() - 4);
         assert_eq!(names(Some("build")), ["build"]);
     }
 

@@ -16,12 +16,12 @@ use baselines::Unreadable;
 use camino::{Utf8Path, Utf8PathBuf};
 use harness::{
     experiment::Experiment,
-    judge::{self, JudgeError, Judgement, Rules, Sample, Verdict, baseline},
+    judge::{self, JudgeError, Judgement, Rules, Sample, SampleBuilder, Verdict, baseline},
     run_folder::{Manifest, RunFolder},
 };
 
 /// What a run was found to be.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Judged {
     /// The judgement; `None` where there is no baseline of its experiment.
     pub judgement: Option<Judgement>,
@@ -55,26 +55,31 @@ pub fn rules(manifest: &Manifest) -> anyhow::Result<Rules> {
 pub fn sample(folder: &RunFolder) -> anyhow::Result<(Sample, Rules)> {
     let manifest = folder.manifest()?;
     let rules = rules(&manifest)?;
-    let records = folder.records()?;
-    Ok((Sample::of(&manifest, &rules, &records.records), rules))
+    let mut builder = SampleBuilder::new(&manifest, &rules);
+    let contents = folder.read(|record| builder.add(record))?;
+    if contents.faults.is_damage() {
+        let what = contents.faults.lines(Some(folder.path())).join("\n  ");
+        anyhow::bail!("{} is damaged, and cannot be judged:\n  {what}", folder.path());
+    }
+    Ok((builder.finish(), rules))
 }
 
 /// Holds a run against the baseline of its experiment. With `propose`, what is to be reviewed
 /// is left beside the accepted baseline.
 ///
 /// # Errors
-/// When the run or its baseline cannot be read, or a proposal not be written.
-pub fn judge_run(
-    run: &RunFolder,
+/// When the baseline cannot be read, or a proposal not be written.
+pub fn judge(
+    sample: &Sample,
+    rules: &Rules,
     baselines: &Utf8Path,
     propose: bool,
     colors: ColorChoice,
 ) -> Result<Judged> {
-    let (sample, rules) = sample(run)?;
     let found =
-        baselines::find(baselines, &sample).map_err(|error| unreadable(error, colors, false))?;
+        baselines::find(baselines, sample).map_err(|error| unreadable(error, colors, false))?;
     let judgement = match &found {
-        Some(found) => match judge::judge(&found.sample, &sample, &rules) {
+        Some(found) => match judge::judge(&found.sample, sample, rules) {
             Ok(judgement) => Some(judgement),
             Err(error) => return Err(refused(&error)),
         },
@@ -82,8 +87,8 @@ pub fn judge_run(
     };
     let mut proposed = None;
     if propose {
-        let name = baselines::name(&sample);
-        snapshot::propose(baselines, &name, &baseline::render(&sample), &rules)?;
+        let name = baselines::name(sample);
+        snapshot::propose(baselines, &name, &baseline::render(sample), rules)?;
         let path = snapshot::proposal(baselines, &name);
         proposed = path.is_file().then_some(path);
     }

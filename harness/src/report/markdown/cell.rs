@@ -82,7 +82,11 @@ fn metric_row(name: &str, summary: &MetricSummary, spread: Spread) -> Vec<String
     let (unit, divisor) = shown_unit(&summary.unit);
     let values = [spread.median, spread.min, spread.max].map(|value| value / divisor);
     let digits = decimals(values, summary.resolution / divisor);
-    let [median, min, max] = values.map(|value| fixed(value, digits));
+    let [mut median, min, max] = values.map(|value| fixed(value, digits));
+    if let Some([low, high]) = summary.interval {
+        let [low, high] = [low, high].map(|end| fixed(end / divisor, digits));
+        median = format!("{median} \\[{low}, {high}\\]");
+    }
     let sources: Vec<String> = summary.sources.iter().map(|source| escape(source)).collect();
     let n = match summary.unavailable {
         0 => summary.n.to_string(),

@@ -15,7 +15,6 @@ use crate::{
 use anyhow::Context;
 use harness::{
     experiment::Experiment,
-    judge,
     link_check::{self, LinkCheck},
     plan::{Plan, render_plan},
     run::{RunEnd, RunError, Runner},
@@ -111,7 +110,7 @@ async fn measure(
         show::tell(&format!("{} {warning}", paint.warning("warning:")));
     }
     let mut writer = match resumed {
-        Some(resumed) => resumed.writer()?,
+        Some(resumed) => resumed.writer(checks, warnings)?,
         None => fresh::folder(args, &task, &equipped, checks, warnings)?,
     };
     for warning in writer.warnings() {
@@ -190,20 +189,16 @@ fn finish(
     finished: bool,
 ) -> exit::Result {
     let folder = writer.folder();
+    // Damage of a resumed run has been told when it was opened.
+    let mut shown = show::Shown::read(folder)?;
     let baselines = judging::folder(args.baselines.folder.as_deref());
-    let manifest = folder.manifest()?;
-    let whole = finished && manifest.filter.is_none() && manifest.shard.is_none();
-    let judged = judging::judge_run(folder, &baselines, whole, colors);
     // What was measured is shown even where it cannot be judged.
-    let judgement = judged.as_ref().ok().and_then(|judged| judged.judgement.as_ref());
-    show::write_report(folder, judgement)?;
+    let judged = shown.judge(&baselines, finished && shown.is_of_the_whole_plan(), colors);
+    shown.write_report()?;
     if args.json {
-        show::print(&show::json(folder, judgement)?);
+        show::print(&shown.json()?);
     } else {
-        show::print(&show::table(folder, colors)?);
-        if let Some(judgement) = judgement {
-            show::print(&format!("\n{}", judge::text(judgement, show::style(colors))));
-        }
+        show::print(&shown.table(colors));
         show::tell(&format!("\nreport: {}", folder.report_path()));
     }
     let judged = judged?;

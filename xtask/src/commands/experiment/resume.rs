@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow};
 use camino::Utf8Path;
 use harness::{
     experiment::{Experiment, Qemus},
+    link_check::LinkCheck,
     run_folder::{Manifest, RunFolder, RunWriter},
 };
 
@@ -25,6 +26,7 @@ pub fn open(run: &Utf8Path) -> Result<Resumed> {
     let invalid = |error: anyhow::Error| Failure::new(Exit::InvalidInput, error);
     let folder = files::run_folder(Some(run)).map_err(invalid)?;
     let manifest = folder.manifest().map_err(|error| invalid(error.into()))?;
+    folder.resumable().map_err(|error| invalid(error.into()))?;
     Ok(Resumed { folder, manifest })
 }
 
@@ -32,13 +34,17 @@ impl Resumed {
     /// The task as it was; a plan that comes out otherwise is refused. Programs may lie elsewhere
     /// now: those `given` replace the experiment's.
     pub fn task(&self, given: &Qemus) -> Result<Task> {
-        let mut experiment: Experiment =
-            serde_json::from_value(self.manifest.experiment.clone())
-                .context("failed to understand the experiment in the run's manifest")?;
+        let invalid = |what: &str, error: serde_json::Error| {
+            let file = self.folder.path().join("manifest.json");
+            let text = format!("{file}: the {what} in it cannot be understood: {error}");
+            Failure::new(Exit::InvalidInput, anyhow!(text))
+        };
+        let mut experiment: Experiment = serde_json::from_value(self.manifest.experiment.clone())
+            .map_err(|error| invalid("experiment", error))?;
         experiment.qemus.extend(given.clone());
         qemus::absolute(&mut experiment)?;
         let spec = serde_json::from_value(self.manifest.lab.clone())
-            .context("failed to understand the lab in the run's manifest")?;
+            .map_err(|error| invalid("lab", error))?;
         let shard = self.manifest.shard.as_deref().map(str::parse::<Shard>).transpose();
         let shard = shard.map_err(|error| anyhow!("the shard in the run's manifest: {error}"))?;
         let shard = shard.map(|shard| (shard.index, shard.count));
@@ -96,8 +102,17 @@ impl Resumed {
         Ok(())
     }
 
-    /// The folder, to go on with.
-    pub fn writer(self) -> Result<RunWriter> {
-        Ok(self.folder.writer()?)
+    /// The folder, to go on with. Its manifest tells of this time's links and warnings, too.
+    pub fn writer(self, checks: Vec<LinkCheck>, warnings: Vec<String>) -> Result<RunWriter> {
+        let writer = self.folder.writer()?;
+        let mut manifest = self.manifest;
+        manifest.link_checks.extend(checks);
+        for warning in warnings {
+            if !manifest.warnings.contains(&warning) {
+                manifest.warnings.push(warning);
+            }
+        }
+        writer.write_manifest(&manifest)?;
+        Ok(writer)
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     show,
 };
 use harness::{
-    judge::{self, Context, Margin, OpenInterval, Rules, Sample, ShiftScale},
+    judge::{self, Context, Margin, OpenInterval, Rules, Sample, SampleBuilder, ShiftScale},
     metric::{self, JUDGED, Judged},
     run_folder::RunFolder,
 };
@@ -108,8 +108,13 @@ fn add(
     if experiment.is_some_and(|wanted| wanted != manifest.name) {
         return Ok(());
     }
-    let records = folder.records()?;
-    let sample = Sample::of(&manifest, rules, &records.records);
+    let mut builder = SampleBuilder::new(&manifest, rules);
+    let mut trials = 0;
+    folder.read(|record| {
+        trials += 1;
+        builder.add(record);
+    })?;
+    let sample = builder.finish();
     let medians = sample.cells.iter().filter_map(|(id, cell)| {
         let values = cell.metrics.get(judged.name)?;
         Some((id.clone(), values.median()?))
@@ -119,7 +124,7 @@ fn add(
         begun: manifest.created,
         qemu: manifest.qemu.version.clone(),
         commit: manifest.git.as_ref().map(|git| git.commit.clone()),
-        trials: u32::try_from(records.records.len())?,
+        trials,
         shift: None,
         medians: medians.collect(),
     };
