@@ -46,7 +46,12 @@ fn an_interrupted_run_keeps_what_is_finished_and_goes_on() {
     assert!((1..4).contains(&before.records.len()), "{:#?}", before.records);
     plan.begins_with(&before.records);
 
+    let links = run.manifest().expect("read").link_checks;
+
     let ended = sandbox.resume(&run).succeed();
+    let checked = run.manifest().expect("read").link_checks;
+    assert_eq!(checked.len(), 2 * links.len(), "each resumption checks the links anew");
+    assert_eq!(checked[..links.len()], links);
     let report: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(report["complete"], true);
     let after = run.records().expect("read").records;
