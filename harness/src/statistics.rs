@@ -85,8 +85,7 @@ fn sorted(values: &[f64]) -> Option<Vec<f64>> {
 
 /// As [`sorted`], each value less `shift`.
 fn sorted_less(values: &[f64], shift: f64) -> Option<Vec<f64>> {
-    // Adding zero turns -0 into 0: they are equal, but `total_cmp` orders them.
-    let mut sorted: Vec<f64> = values.iter().map(|value| value - shift + 0.0).collect();
+    let mut sorted: Vec<f64> = values.iter().map(|value| value - shift).collect();
     if sorted.is_empty() || sorted.iter().any(|value| !value.is_finite()) {
         return None;
     }

@@ -43,12 +43,14 @@ pub fn tau(x: &[f64], y: &[f64], confidence: f64) -> Option<Kendall> {
 }
 
 /// Only pairs within a stratum are counted, and all together make one τ: whether y grows with x
-/// where everything else is held. Strata in which x or y is all the same add what they have, which
-/// is no ordered pair. `None` when no stratum has one, and as of [`tau`].
+/// where everything else is held. Strata in which x is all the same say nothing and are left out;
+/// those in which y is say that it does not grow. `None` when no stratum has an ordered pair, and
+/// as of [`tau`].
 #[must_use]
 pub fn stratified(strata: &[(Vec<f64>, Vec<f64>)], confidence: f64) -> Option<Kendall> {
-    let strata: Vec<Concordance> =
+    let mut strata: Vec<Concordance> =
         strata.iter().map(|(x, y)| Concordance::of(x, y)).collect::<Option<_>>()?;
+    strata.retain(|stratum| stratum.x_pairs > 0.0);
     of(&strata, confidence)
 }
 

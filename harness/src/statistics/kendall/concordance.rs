@@ -88,7 +88,7 @@ impl Concordance {
 /// The place of each value among the different ones, and how many equal each of them.
 fn ranks(values: &[f64]) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| (values[a] + 0.0).total_cmp(&(values[b] + 0.0)));
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut ranks = vec![0; values.len()];
     let mut groups = Vec::new();
     for group in order.chunk_by(|&a, &b| values[a] == values[b]) {

@@ -97,6 +97,13 @@ fn nothing_comes_of_nothing() {
     assert_eq!(tau(&[1.0, 2.0], &[1.0], 0.9), None);
     assert_eq!(tau(&[1.0, 1.0], &[1.0, 2.0], 0.9), None);
     assert_eq!(stratified(&[], 0.9), None);
+    let grows = (vec![1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0]);
+    let silent = (vec![1.0; 3], vec![4.0, 5.0, 6.0]);
+    assert_eq!(stratified(std::slice::from_ref(&silent), 0.9), None);
+    let alone = stratified(std::slice::from_ref(&grows), 0.9);
+    assert_eq!(stratified(&[grows.clone(), silent], 0.9), alone);
+    let flat = (vec![1.0, 2.0, 3.0], vec![4.0; 3]);
+    assert!(stratified(&[grows, flat], 0.9).unwrap().tau < 1.0);
     // All agree: τ is 1, and five values do not prove that it is.
     let five: Vec<f64> = (1..6).map(f64::from).collect();
     let found = tau(&five, &five, 0.95).unwrap();

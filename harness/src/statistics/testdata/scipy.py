@@ -53,7 +53,7 @@ def u(baseline, candidate):
 
 
 def mann_whitney(baseline, candidate, method):
-    # Scipy's exact distribution is wrong with ties.
+    # Scipy's exact distribution takes no account of ties.
     assert method != "exact" or len(set(baseline + candidate)) == len(baseline + candidate)
 
     def test(side):

@@ -2,7 +2,7 @@
 
 use super::super::equivalence::{self, Margin};
 use super::super::rank_sum::{self, Stratum};
-use super::super::{RankTest, adjust, effect, shift, signed_rank};
+use super::super::{Interval, RankTest, adjust, effect, kendall, shift, signed_rank};
 use super::{Lot, sample};
 use proptest::prelude::*;
 
@@ -138,6 +138,32 @@ fn the_normal_distribution_takes_over_smoothly() {
             near(signed_rank::test(&candidate).unwrap(), signed_rank::normal(&candidate).unwrap());
         }
     }
+}
+
+/// Beyond the exact distributions too, the interval ends where the test begins to reject.
+#[test]
+fn large_intervals_are_those_of_the_test() {
+    let mut lot = Lot::new(8);
+    let (baseline, candidate) = (lot.normals(400), lot.normals(300));
+    let strata = [Stratum { baseline: &baseline, candidate: &candidate }];
+    let rank_sums = |shift: f64| rank_sum::stratified_at(&strata, shift).unwrap();
+    let signed_ranks = |shift: f64| signed_rank::test_at(&baseline, shift).unwrap();
+    let ends = |found: Interval, test: &dyn Fn(f64) -> RankTest| {
+        for (end, outwards) in [(found.low, -1e-9), (found.high, 1e-9)] {
+            let (inside, outside) = (test(end - outwards), test(end + outwards));
+            assert!(!inside.exact && inside.two_sided > 0.05 && outside.two_sided <= 0.05);
+        }
+    };
+    ends(shift::stratified(&strata, 0.95).unwrap().interval, &rank_sums);
+    ends(shift::paired(&baseline, 0.95).unwrap().interval, &signed_ranks);
+}
+
+#[test]
+fn both_zeros_are_equal() {
+    let (zeros, mixed) = ([0.0, 0.0, 1.0], [-0.0, 0.0, 1.0]);
+    assert_eq!(rank_sum::test(&zeros, &mixed).unwrap().statistic, 4.5);
+    assert_eq!(signed_rank::test(&mixed), signed_rank::test(&zeros));
+    assert_eq!(kendall::tau(&mixed, &zeros, 0.9).unwrap().tau, 1.0);
 }
 
 #[test]
