@@ -2,6 +2,7 @@
 
 use super::Margin;
 use crate::metric::{self, JUDGED, Judged, Scale};
+use crate::run_folder::Manifest;
 use lab::yaml::{Parsed, Problem, did_you_mean};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +36,14 @@ impl Rules {
     #[must_use]
     pub fn new(margins: impl IntoIterator<Item = (String, Margin)>) -> Self {
         Self { margins: margins.into_iter().collect() }
+    }
+
+    /// What the experiment of a run says; the defaults where it says nothing.
+    ///
+    /// # Errors
+    /// When its `judge` is none that this version writes.
+    pub fn of(manifest: &Manifest) -> Result<Self, serde_json::Error> {
+        manifest.experiment.get("judge").map_or_else(|| Ok(Self::default()), Self::deserialize)
     }
 
     /// Whether they are the defaults.

@@ -214,6 +214,18 @@ fn as_many_more_trials_as_were_said_to_be_missing_decide() {
 }
 
 #[test]
+fn the_rules_of_a_run_are_those_of_its_experiment() {
+    let mut manifest = crate::fixture::manifest();
+    let read = |manifest: &_| Rules::of(manifest).ok();
+    assert_eq!(read(&manifest), Some(Rules::default()));
+    let own = Rules::new([("total_time".to_owned(), Margin::Percent(300))]);
+    manifest.experiment["judge"] = serde_json::to_value(&own).expect("rules are JSON");
+    assert_eq!(read(&manifest), Some(own));
+    manifest.experiment["judge"] = serde_json::json!({ "total_time": 3 });
+    assert_eq!(read(&manifest), None);
+}
+
+#[test]
 fn runs_without_a_common_cell_are_refused() {
     let (a, b) = (
         sample(&[("memory=1 MiB", cell("total_time", STEADY))]),
