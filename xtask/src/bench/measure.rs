@@ -3,6 +3,7 @@
 use super::{
     Figure, Source,
     labs::{self, LabCycle},
+    predictions,
     sample::Spread,
     trials::{self, BenchTrials},
     whole,
@@ -70,6 +71,7 @@ pub struct Outcomes {
 struct Raw {
     cycles: Vec<LabCycle>,
     trials: Option<BenchTrials>,
+    predictions_s: Vec<f64>,
     build_s: Option<f64>,
     quick_s: Option<f64>,
 }
@@ -95,6 +97,10 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
     }
     // Only now: the experiment above takes it itself.
     let _alone = measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
+    if let Some(n) = needed(|source| matches!(source, Source::Predictions)) {
+        show::tell(&format!("predicting a million migrations {n} times"));
+        raw.predictions_s = predictions::measure(n)?;
+    }
     if let Some(n) = needed(|source| matches!(source, Source::LabCycles(_))) {
         show::tell(&format!("bringing a lab up and down {n} times"));
         raw.cycles = labs::measure(spec, n).map_err(|error| Failure::new(Exit::Lab, error))?;
@@ -134,6 +140,7 @@ impl Raw {
             Source::LabCycles(value) => self.cycles.iter().map(value).collect(),
             // A figure of fewer trials than were run takes them all: more tell more.
             Source::Trials(value) => trials.filter_map(value).collect(),
+            Source::Predictions => self.predictions_s.clone(),
             Source::Build => self.build_s.into_iter().collect(),
             Source::Quick => self.quick_s.into_iter().collect(),
         };

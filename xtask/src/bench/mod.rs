@@ -5,6 +5,7 @@
 pub mod display;
 mod labs;
 pub mod measure;
+mod predictions;
 pub mod sample;
 mod trials;
 mod whole;
@@ -44,6 +45,8 @@ pub enum Source {
     LabCycles(fn(&LabCycle) -> f64),
     /// Trials of one cell; a trial that cannot tell (it did not get that far) gives nothing.
     Trials(fn(&BenchTrial) -> Option<f64>),
+    /// A million predictions, seconds.
+    Predictions,
     /// A clean build of `xtask`, seconds.
     Build,
     /// A whole run of `experiments/quick.yaml`, seconds.
@@ -65,7 +68,7 @@ const fn time(
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 14] = [
+pub const FIGURES: [Figure; 15] = [
     time(
         "lab-up",
         "bringing a lab of three nodes up, within the program",
@@ -141,6 +144,12 @@ pub const FIGURES: [Figure; 14] = [
         source: Source::Trials(|trial| Some(if trial.has_verdict() { 0.0 } else { 1.0 })),
         only_when_named: false,
     },
+    time(
+        "predictions",
+        "a million predictions of the model, around the cells of experiments/precopy.yaml, on two threads",
+        Some(1.0),
+        Source::Predictions,
+    ),
     Figure {
         name: "build",
         what: "a clean build of `xtask`, its dependencies' sources at hand",
