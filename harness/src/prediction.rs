@@ -1,6 +1,8 @@
 //! What the model expects of a trial: settings and measurements become its scenario, and its
 //! answer becomes metrics. Pure arithmetic.
 
+pub mod tip;
+
 use crate::{
     metric,
     record::{Measured, Metric},

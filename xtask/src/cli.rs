@@ -4,7 +4,7 @@ mod judging;
 
 pub use judging::{AcceptArgs, BaselineArgs, CompareArgs, FailOn};
 
-use crate::{color::ColorChoice, exit, files, qemus::Given};
+use crate::{color::ColorChoice, commands::predict, exit, files, qemus::Given};
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, process::ExitCode, str::FromStr};
@@ -72,6 +72,9 @@ pub enum Command {
     /// Run an experiment: lab up, every trial, table, report, lab down
     #[command(after_help = EXPERIMENT_EXAMPLES)]
     Experiment(ExperimentArgs),
+    /// Say how a migration would go, by the model: will it converge, how long, what downtime
+    #[command(after_help = predict::args::EXAMPLES)]
+    Predict(predict::args::PredictArgs),
     /// Print the report of a run
     #[command(after_help = "Examples:\n  cargo xtask report\n  cargo xtask report runs/RUN --json")]
     Report(ReportArgs),

@@ -3,6 +3,7 @@
 use super::{
     Figure, Source,
     labs::{self, LabCycle},
+    predictions,
     reading::{self, Reading},
     sample::Spread,
     trials::{self, BenchTrials},
@@ -74,6 +75,7 @@ struct Raw {
     cycles: Vec<LabCycle>,
     trials: Option<BenchTrials>,
     readings: Vec<Reading>,
+    predictions_s: Vec<f64>,
     build_s: Option<f64>,
     quick_s: Option<f64>,
 }
@@ -102,6 +104,10 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
     if let Some(n) = needed(|source| matches!(source, Source::Reading(_))) {
         show::tell(&format!("reading a run of {} records {n} times", reading::RECORDS));
         raw.readings = reading::measure(&scratch.0, n)?;
+    }
+    if let Some(n) = needed(|source| matches!(source, Source::Predictions)) {
+        show::tell(&format!("predicting a million migrations {n} times"));
+        raw.predictions_s = predictions::measure(n)?;
     }
     if let Some(n) = needed(|source| matches!(source, Source::LabCycles(_))) {
         show::tell(&format!("bringing a lab up and down {n} times"));
@@ -143,6 +149,7 @@ impl Raw {
             // A figure of fewer trials than were run takes them all: more tell more.
             Source::Trials(value) => trials.filter_map(value).collect(),
             Source::Reading(value) => self.readings.iter().map(value).collect(),
+            Source::Predictions => self.predictions_s.clone(),
             Source::Build => self.build_s.into_iter().collect(),
             Source::Quick => self.quick_s.into_iter().collect(),
         };

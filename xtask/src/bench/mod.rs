@@ -5,6 +5,7 @@
 pub mod display;
 mod labs;
 pub mod measure;
+mod predictions;
 mod reading;
 pub mod sample;
 mod trials;
@@ -52,6 +53,8 @@ pub enum Source {
     Trials(fn(&BenchTrial) -> Option<f64>),
     /// A run of many records is read and shown by a process of its own.
     Reading(fn(&Reading) -> f64),
+    /// A million predictions, seconds.
+    Predictions,
     /// A clean build of `xtask`, seconds.
     Build,
     /// A whole run of `experiments/quick.yaml`, seconds.
@@ -73,7 +76,7 @@ const fn time(
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 16] = [
+pub const FIGURES: [Figure; 17] = [
     time(
         "lab-up",
         "bringing a lab of three nodes up, within the program",
@@ -149,6 +152,12 @@ pub const FIGURES: [Figure; 16] = [
         source: Source::Trials(|trial| Some(if trial.has_verdict() { 0.0 } else { 1.0 })),
         only_when_named: false,
     },
+    time(
+        "predictions",
+        "a million predictions of the model, around the cells of experiments/precopy.yaml, on two threads",
+        Some(1.0),
+        Source::Predictions,
+    ),
     Figure {
         name: "reading",
         what: "reading, summarising and showing a run of 100,000 records, from start to end",

@@ -8,6 +8,7 @@ mod lab_down;
 mod lab_exec;
 mod lab_status;
 mod lab_up;
+pub mod predict;
 mod report;
 mod runs;
 
@@ -29,6 +30,7 @@ pub fn run(cli: Cli) -> exit::Result {
         Command::LabStatus(args) => lab_status::run(&args, cli.color),
         Command::LabExec(args) => lab_exec::run(&args, cli.color),
         Command::Experiment(args) => experiment::run(&args, cli.color),
+        Command::Predict(args) => predict::run(&args, cli.color),
         Command::Report(args) => report::run(&args, cli.color),
         Command::Runs(args) => runs::run(&args, cli.color),
         Command::Compare(args) => compare::run(&args, cli.color),
