@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: spec → plan → trial → record → summary → report.
 
+pub mod aa_pool;
 pub mod experiment;
 #[cfg(test)]
 mod fixture;

@@ -77,6 +77,7 @@ fn the_wire_format_does_no_io() {
 #[test]
 fn what_is_computed_from_records_does_no_io() {
     let pure = [
+        "harness/src/aa_pool.rs",
         "harness/src/metric.rs",
         "harness/src/plan/",
         "harness/src/report",
