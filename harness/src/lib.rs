@@ -15,5 +15,6 @@ pub mod run;
 pub mod run_folder;
 pub mod series;
 pub mod settings;
+pub mod stopping;
 pub mod summary;
 pub mod trial;

@@ -6,6 +6,7 @@ use crate::{
     plan::{Plan, PlannedTrial},
     record::Record,
     run_folder::{self, RunWriter},
+    stopping::{State, Stopping, Tally},
     trial::{self, Equipment, Intervention, LabLost, Live, Order},
 };
 use lab::RunningLab;
@@ -29,12 +30,14 @@ pub enum Happening<'a> {
     Live(Live<'a>),
     /// It has a record.
     Ends(&'a Record),
+    /// A block is complete, and the run may end early: what is known now.
+    BlockEnds(&'a Stopping),
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
-    /// Every trial of the plan has a record.
+    /// Every trial of the plan has a record, or every median is as precise as was asked for.
     Finished,
     /// The user broke it off; the trial that was running has no record.
     Interrupted,
@@ -71,7 +74,8 @@ pub struct Runner<'a> {
 
 impl Runner<'_> {
     /// Runs the trials of the plan that the folder has no record of, in their planned order,
-    /// until all are done or `interrupted` comes true.
+    /// until all are done, or enough of them by the experiment's precision, or `interrupted` comes
+    /// true.
     ///
     /// # Errors
     /// When the lab is gone, or the folder cannot be written.
@@ -86,7 +90,14 @@ impl Runner<'_> {
         let of = self.plan.trials.len();
         let before =
             self.plan.trials.iter().filter(|trial| finished.contains(&trial.trial)).count();
+        let mut tally = self.tally(writer)?;
         for (done, planned) in (before..).zip(self.plan.remaining(&finished)) {
+            if let Some(tally) = &tally
+                && tally.begins(planned.block)
+                && tally.stopping().state != State::GoesOn
+            {
+                break;
+            }
             let cell = &self.plan.cell_of(planned).id;
             tell(Happening::Begins { done, of, trial: planned, cell });
             let order = self.order(writer.folder().name(), planned);
@@ -105,8 +116,23 @@ impl Runner<'_> {
             writer.write_series(planned.trial, &trial.series)?;
             writer.append(&trial.record)?;
             tell(Happening::Ends(&trial.record));
+            if let Some(tally) = &mut tally {
+                tally.add(&trial.record);
+                if tally.is_between_blocks() {
+                    tell(Happening::BlockEnds(&tally.stopping()));
+                }
+            }
         }
         Ok(RunEnd::Finished)
+    }
+
+    /// What decides whether the run ends early, with the records there are.
+    fn tally(&self, writer: &RunWriter) -> Result<Option<Tally>, run_folder::Error> {
+        let Some(rule) = self.experiment.replicates.rule() else { return Ok(None) };
+        let mut tally = Tally::new(rule, self.plan);
+        let records = writer.folder().records()?.records;
+        records.iter().for_each(|record| tally.add(record));
+        Ok(Some(tally))
     }
 
     fn order(&self, run: &str, planned: &PlannedTrial) -> Order {

@@ -14,6 +14,7 @@ pub use spread::Spread;
 
 use crate::metric;
 use crate::record::{Metric, Outcome, Phases, Record};
+use crate::stopping::Stopping;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +45,9 @@ pub struct Summary {
     pub phases: Vec<PhaseSummary>,
     /// One a cell, ordered by their factors.
     pub cells: Vec<CellSummary>,
+    /// Why the run stopped where it did; `None` where the number of its trials was fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Stopping>,
 }
 
 /// What came of a cell.
@@ -142,7 +146,8 @@ pub fn applies(outcome: Outcome, name: &str) -> bool {
 }
 
 impl Summary {
-    /// Summarises the records of a run, in whatever order they come.
+    /// Summarises the records of a run, in whatever order they come. Whether it stopped early is
+    /// not for records alone to say: [`crate::stopping::of_run`].
     #[must_use]
     pub fn of(records: &[Record]) -> Self {
         let (factors, constants) = factor::factors_of(records);
@@ -164,6 +169,7 @@ impl Summary {
             ended: records.iter().filter_map(end_of).max(),
             phases: phases(records),
             cells,
+            stopping: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use anyhow::Result;
 use harness::{
     report::{self, Run, Style},
     run_folder::{Manifest, RunFolder},
+    stopping,
     summary::Summary,
 };
 use rustix::fd::AsFd;
@@ -22,7 +23,9 @@ fn read(folder: &RunFolder) -> Result<Read> {
     let records = folder.records()?;
     let mut warnings = manifest.warnings.clone();
     warnings.extend(records.warnings);
-    Ok(Read { summary: Summary::of(&records.records), manifest, warnings })
+    let mut summary = Summary::of(&records.records);
+    summary.stopping = stopping::of_run(&manifest, &records.records);
+    Ok(Read { summary, manifest, warnings })
 }
 
 fn with<T>(folder: &RunFolder, show: impl FnOnce(Run<'_>) -> T) -> Result<T> {

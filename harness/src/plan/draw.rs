@@ -10,21 +10,23 @@ use rand_chacha::{
 
 /// What a stream of numbers is for; each purpose has streams of its own.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// The order within a block.
     Order = 1,
     /// The guests' seeds.
     Guest = 2,
     /// The rotation of the roles.
     Roles = 3,
+    /// The noise of virtual trials.
+    Noise = 4,
 }
 
 /// A stream of random numbers.
-pub(super) struct Stream(ChaCha8Rng);
+pub(crate) struct Stream(ChaCha8Rng);
 
 /// The stream of a seed, a purpose and a number: these three, little-endian, 8 bytes each, and 8
 /// zero bytes are ChaCha8's key.
-pub(super) fn stream(seed: u64, purpose: Purpose, number: u64) -> Stream {
+pub(crate) fn stream(seed: u64, purpose: Purpose, number: u64) -> Stream {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&(purpose as u64).to_le_bytes());
@@ -34,14 +36,20 @@ pub(super) fn stream(seed: u64, purpose: Purpose, number: u64) -> Stream {
 
 impl Stream {
     /// Uniform over all of `u64`: two words of the cipher's stream, the low one first.
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         let low = u64::from(self.0.next_u32());
         low | u64::from(self.0.next_u32()) << 32
     }
 
+    /// Uniform over `0.0..1.0`, in steps of 2^-53.
+    pub(crate) fn unit(&mut self) -> f64 {
+        const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
+        (self.next() >> 11) as f64 * STEP
+    }
+
     /// Uniform over `0..bound`; `bound` is not zero. Draws that would favour the low numbers
     /// are thrown away.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // The largest multiple of `bound` that fits; what lies at or above it is uneven.
         let even = u64::MAX - (u64::MAX % bound + 1) % bound;
         loop {
@@ -54,7 +62,7 @@ impl Stream {
 }
 
 /// Puts the items into a random order, each equally likely (Fisher and Yates, from the end).
-pub(super) fn shuffle<T>(items: &mut [T], stream: &mut Stream) {
+pub(crate) fn shuffle<T>(items: &mut [T], stream: &mut Stream) {
     for last in (1..items.len()).rev() {
         let other = stream.below(last as u64 + 1);
         items.swap(last, usize::try_from(other).unwrap_or(last));

@@ -1,6 +1,6 @@
 //! What `--json` prints.
 
-use super::Run;
+use super::{Run, note};
 use crate::metric;
 use crate::run_folder::{Git, Guest, Host, Qemu};
 use crate::summary::Summary;
@@ -21,7 +21,7 @@ struct Report<'a> {
     plan_hash: &'a str,
     planned_trials: u32,
     planned_cells: u32,
-    /// Whether every planned trial has a record.
+    /// Whether every planned trial has a record, or the run ended early as it was to.
     complete: bool,
     accelerator: &'a str,
     accelerator_reason: &'a str,
@@ -53,7 +53,7 @@ pub fn json(run: Run<'_>) -> Result<String, serde_json::Error> {
         plan_hash: &manifest.plan_hash,
         planned_trials: manifest.planned_trials,
         planned_cells: manifest.planned_cells,
-        complete: run.summary.trials >= manifest.planned_trials,
+        complete: note::is_complete(run),
         accelerator: &manifest.accelerator,
         accelerator_reason: &manifest.accelerator_reason,
         guest: &manifest.guest,

@@ -57,7 +57,7 @@ fn what_was_run(run: Run<'_>) -> String {
         ("Run", code(&manifest.run)),
         ("Experiment", file(&manifest.experiment_file)),
         ("Lab", format!("{} ({})", escape(lab), file(&manifest.lab_file))),
-        ("Trials", format!("{} of {} planned", summary.trials, manifest.planned_trials)),
+        ("Trials", trials(run)),
         ("When", when),
         ("Same in all cells", constants.join(", ")),
         (
@@ -112,6 +112,17 @@ fn what_was_run(run: Run<'_>) -> String {
     format!("## What was run\n\n{}", markdown_table(&heads, &[false, false], &rows))
 }
 
+fn trials(run: Run<'_>) -> String {
+    let (summary, planned) = (run.summary, run.manifest.planned_trials);
+    match &summary.stopping {
+        None => format!("{} of {planned} planned", summary.trials),
+        Some(stopping) => {
+            let words = escape(&stopping.words());
+            format!("{} of at most {planned} planned: {words}", summary.trials)
+        }
+    }
+}
+
 /// The first digits of a hash: enough to compare by eye; the manifest has all of it.
 fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
@@ -156,7 +167,12 @@ fn results(run: Run<'_>) -> String {
         out.push_str(&markdown_table(&heads, &right, &rows));
     }
     out.push('\n');
-    let notes = [Some(note::how_to_read(run)), note::carries_over(run), note::missing(run)];
+    let notes = [
+        Some(note::how_to_read(run)),
+        note::carries_over(run),
+        note::stopping(run),
+        note::missing(run),
+    ];
     let warnings = run.warnings.iter().map(|warning| format!("warning: {warning}"));
     for note in notes.into_iter().flatten().chain(warnings) {
         // A code span that we wrote ourselves stays one.

@@ -6,6 +6,7 @@ use super::number::{self, MIB, plural};
 use super::{Run, table, text};
 use crate::metric;
 use crate::record::Outcome;
+use crate::stopping::State;
 use crate::summary::{Cause, CellSummary};
 
 /// What a cell is called: its identity, which `--filter` understands.
@@ -63,6 +64,7 @@ pub(super) fn below_table(run: Run<'_>) -> Vec<String> {
             notes.push(format!("- {}: {}", label(cell), cause_in_words(cell, cause)));
         }
     }
+    notes.extend(stopping(run));
     notes.extend(missing(run));
     notes.extend(run.warnings.iter().map(|warning| format!("warning: {warning}")));
     notes.push(format!("Run folder: {}", run.folder));
@@ -152,12 +154,31 @@ fn known_of_unfinished(cell: &CellSummary) -> Option<String> {
     if parts.is_empty() { None } else { Some(format!("medians: {}", parts.join(", "))) }
 }
 
+/// Why a run whose number of trials was open has as many as it has.
+pub(super) fn stopping(run: Run<'_>) -> Option<String> {
+    Some(format!("Stopping: {}.", run.summary.stopping.as_ref()?.words()))
+}
+
+/// Whether the run has all that it was to have.
+pub(super) fn is_complete(run: Run<'_>) -> bool {
+    match &run.summary.stopping {
+        Some(stopping) => stopping.state != State::GoesOn,
+        None => run.summary.trials >= run.manifest.planned_trials,
+    }
+}
+
 /// Planned trials without a record.
 pub(super) fn missing(run: Run<'_>) -> Option<String> {
-    let missing = run.manifest.planned_trials.checked_sub(run.summary.trials)?;
-    if missing == 0 {
+    if is_complete(run) {
         return None;
     }
+    if run.summary.stopping.is_some() {
+        return Some(format!(
+            "warning: this run is not finished; `cargo xtask experiment --resume {}` goes on until its medians are precise enough",
+            run.manifest.run
+        ));
+    }
+    let missing = run.manifest.planned_trials.checked_sub(run.summary.trials)?;
     let have = if missing == 1 { "has" } else { "have" };
     Some(format!(
         "warning: {missing} of {} {have} no record; `cargo xtask experiment --resume {}` runs what is missing",

@@ -63,10 +63,12 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
 fn print_plan(args: &ExperimentArgs, task: &Task) -> exit::Result {
     let lab_rate = task.spec.networks.migration.link_rate;
     if args.json {
-        let seconds = task.plan.estimate(&task.experiment, lab_rate).as_secs_f64();
+        let seconds = |plan: &Plan| plan.estimate(&task.experiment, lab_rate).as_secs_f64();
+        let least = task.plan.at_least(&task.experiment);
         let plan = serde_json::json!({
             "experiment": task.experiment.name, "trials": task.plan.trials.len(),
-            "estimated_s": seconds, "plan": task.plan,
+            "estimated_s": seconds(&task.plan), "trials_at_least": least.trials.len(),
+            "estimated_at_least_s": seconds(&least), "plan": task.plan,
         });
         show::print(&format!("{}\n", serde_json::to_string_pretty(&plan)?));
     } else {
