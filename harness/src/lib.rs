@@ -15,6 +15,7 @@ pub mod run;
 pub mod run_folder;
 pub mod series;
 pub mod settings;
+pub mod statistics;
 pub mod stopping;
 pub mod summary;
 pub mod trial;

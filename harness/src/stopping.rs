@@ -203,7 +203,8 @@ impl Imprecise {
 /// Half of the width of the median's interval at [`LEVEL`], relative to the median: `None` where
 /// so few values have none, or the median is 0 and the interval is not.
 fn relative_half_width(values: &[f64]) -> Option<f64> {
-    let interval = median::interval(values, LEVEL)?;
+    // Of few values there is only an interval of a lower level.
+    let interval = median::interval(values, LEVEL).filter(|found| found.confidence >= LEVEL)?;
     let half = (interval.high - interval.low) / 2.0;
     if half == 0.0 {
         return Some(0.0);
@@ -302,7 +303,6 @@ fn per_cent(percent: f64) -> String {
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
-
 
 #[cfg(test)]
 mod simulation;

@@ -82,6 +82,7 @@ fn what_is_computed_from_records_does_no_io() {
         "harness/src/plan/",
         "harness/src/report",
         "harness/src/settings",
+        "harness/src/statistics",
         "harness/src/stopping",
         "harness/src/summary",
         "harness/src/trial/gate.rs",

@@ -46,13 +46,13 @@ fn heading(out: &mut String, plan: &Plan, experiment: &Experiment, lab_link_rate
             .precision
             .0
             .iter()
-            .map(|(metric, percent)| format!("{metric} is known to ±{percent}"))
+            .map(|(metric, percent)| format!("{metric} to ±{percent}"))
             .collect();
         let _ = writeln!(
             out,
-            "ends after a block, from block {} on, once every cell's median of {}",
+            "ends after a block, from block {} on, once every cell's median is known: {}",
             rule.min,
-            asked.join(" and of "),
+            asked.join(", "),
         );
     }
     let _ = writeln!(

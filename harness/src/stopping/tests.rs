@@ -92,9 +92,8 @@ fn a_block_that_was_begun_is_finished_first() {
 #[test]
 fn a_cell_that_mostly_does_not_complete_is_not_waited_for() {
     let rule = rule(2, 20, "5 %");
-    let mut records: Vec<Record> = (0..6)
-        .flat_map(|block| [trial(block, "a", 100.0), unfinished(block, "never")])
-        .collect();
+    let mut records: Vec<Record> =
+        (0..6).flat_map(|block| [trial(block, "a", 100.0), unfinished(block, "never")]).collect();
     let seen = stopping(&rule, 20, 2, &records);
     assert_eq!(seen.state, State::Precise);
     assert!(seen.words().ends_with("; not waited for: never: total_time in 0 of 6 trials"));
