@@ -9,6 +9,7 @@ mod fixture;
 pub mod link_check;
 pub mod metric;
 pub mod plan;
+pub mod prediction;
 pub mod record;
 pub mod report;
 pub mod run;

@@ -53,6 +53,14 @@ metrics! {
     PAGES_WRONG, "pages_wrong", "pages", true, "pages that held something else";
     COUNTER_BEHIND, "counter_behind", "pages", true, "touches the witness had seen before the stop that the guest no longer knew of after the move";
     VERIFY_TIME, "verify_time", "ms", false, "time the guest took to check its memory, by its own clock";
+    STOP_OVER_THRESHOLD, "stop_over_threshold", "", true, "bytes sent while the guest was stopped over what the throughput carries within the downtime limit";
+    PREDICTED_TOTAL_TIME, "predicted_total_time", "ms", false, "total time that the model expects at the throughput and touch rate measured";
+    PREDICTED_STREAM_BYTES, "predicted_stream_bytes", "B", true, "stream bytes that the model expects so";
+    PREDICTED_DOWNTIME, "predicted_downtime", "ms", false, "downtime that the model expects so";
+    PREDICTED_ROUNDS, "predicted_rounds", "", true, "live rounds that the model expects so";
+    MODEL_ERROR_TOTAL_TIME, "model_error_total_time", "%", false, "by how much the predicted total time is above the measured one";
+    MODEL_ERROR_STREAM_BYTES, "model_error_stream_bytes", "%", true, "by how much the predicted stream bytes are above the measured ones";
+    MODEL_ERROR_DOWNTIME, "model_error_downtime", "%", false, "by how much the predicted downtime is above the reported one";
 }
 
 /// The definition of a metric by its name.

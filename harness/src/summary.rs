@@ -120,7 +120,7 @@ pub struct PhaseSummary {
 ///
 /// - `completed`: all, except what is left at a cancellation.
 /// - `not_converged`, `cancelled`, `failed`: there was no switch-over, so no total time, downtime,
-///   outage, stop bytes or nominal speed. Stream bytes and rounds are those until the end.
+///   outage, stop bytes, nominal speed or error of the model. Stream bytes and rounds are those until the end.
 /// - `corrupt`: none of these either, because the time of a migration that lost the guest is no
 ///   migration time.
 /// - `invalid`: nothing was migrated; only the gate's.
@@ -133,6 +133,10 @@ pub fn applies(outcome: Outcome, name: &str) -> bool {
         metric::SERVICE_GAP,
         metric::STOP_BYTES,
         metric::NOMINAL_SPEED,
+        metric::STOP_OVER_THRESHOLD,
+        metric::MODEL_ERROR_TOTAL_TIME,
+        metric::MODEL_ERROR_STREAM_BYTES,
+        metric::MODEL_ERROR_DOWNTIME,
     ];
     let of_gate = [metric::TOUCH_RATE_SET, metric::TOUCH_RATE_BEFORE, metric::HEARTBEAT_JITTER];
     match outcome {

@@ -75,6 +75,14 @@ fn the_wire_format_does_no_io() {
 }
 
 #[test]
+fn the_model_needs_nothing_but_arithmetic() {
+    assert!(read("model/src/lib.rs").contains("#![forbid(unsafe_code)]"));
+    let manifest = read("model/Cargo.toml");
+    assert_eq!(dependencies(&manifest, "dependencies"), BTreeSet::new());
+    assert_eq!(dependencies("[dependencies]\nserde = \"1\"", "dependencies").len(), 1);
+}
+
+#[test]
 fn what_is_computed_from_records_does_no_io() {
     let pure = [
         "harness/src/aa_pool.rs",
@@ -89,6 +97,7 @@ fn what_is_computed_from_records_does_no_io() {
         "harness/src/trial/measure.rs",
         "harness/src/trial/outcome.rs",
         "harness/src/trial/rounds.rs",
+        "model/src/",
     ];
     let impure = |text: &str| {
         outside(text).into_iter().any(|path| {
@@ -243,14 +252,15 @@ fn dependencies<'a>(manifest: &'a str, heading: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn crates_depend_one_way() {
-    let ours = ["xtask", "harness", "lab", "observer", "guest", "wire"];
-    let allowed: [(&str, &[&str]); 6] = [
+    let ours = ["xtask", "harness", "lab", "model", "observer", "guest", "wire"];
+    let allowed: [(&str, &[&str]); 7] = [
         ("wire", &[]),
+        ("model", &[]),
         ("guest", &["wire"]),
         ("observer", &["wire"]),
-        ("lab", &["wire"]),
-        ("harness", &["lab", "wire"]),
-        ("xtask", &["harness", "lab", "wire"]),
+        ("lab", &["model", "wire"]),
+        ("harness", &["lab", "model", "wire"]),
+        ("xtask", &["harness", "lab", "model", "wire"]),
     ];
     for (name, may) in allowed {
         let manifest = read(&format!("{name}/Cargo.toml"));
@@ -273,7 +283,7 @@ fn every_dependency_is_explained() {
     let mut names: BTreeSet<String> = BTreeSet::new();
     let root = read("Cargo.toml");
     names.extend(dependencies(&root, "workspace.dependencies").iter().map(|n| (*n).to_owned()));
-    for own in ["wire", "guest", "observer", "lab", "harness", "xtask"] {
+    for own in ["wire", "guest", "observer", "model", "lab", "harness", "xtask"] {
         let manifest = read(&format!("{own}/Cargo.toml"));
         for heading in ["dependencies", "dev-dependencies", "build-dependencies"] {
             names.extend(dependencies(&manifest, heading).iter().map(|n| (*n).to_owned()));

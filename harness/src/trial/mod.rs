@@ -17,6 +17,7 @@ mod tear_down;
 mod witness;
 
 use crate::{
+    prediction,
     record::{Outcome, Record, Roles, SCHEMA},
     series::{self, Series},
     settings::Settings,
@@ -139,7 +140,8 @@ pub async fn run(
     let name =
         |index: usize| lab.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();
     let migration = observed.migration.as_ref();
-    let metrics = measure::metrics(&observed);
+    let mut metrics = measure::metrics(&observed);
+    prediction::add(&mut metrics, &order.settings, &order.policy);
     let rounds = migration.map(|log| rounds::rounds(log, observed.migration_s)).unwrap_or_default();
     let record = Record {
         schema: SCHEMA,

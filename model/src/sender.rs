@@ -1,0 +1,249 @@
+//! QEMU's migration thread: sends in steps, looks at what is left after each, reads the dirty
+//! bitmap when that is below its threshold, and stops the guest when it still is.
+
+use crate::{
+    Case, Course, Policy, Scenario, Sync,
+    driver::Driver,
+    ring::Ring,
+    scenario::WINDOW_S,
+};
+
+/// A round that begins with as much dirty as the one before, to this share of it, is the first of
+/// many alike.
+const ALIKE: f64 = 1e-12;
+
+/// How a migration goes in one case. Whole steps after which nothing is decided are taken at once
+/// when `leaps`.
+pub fn course(scenario: &Scenario, case: Case, leaps: bool, mut see: impl FnMut(&Sync)) -> Course {
+    let mut sender = Sender::new(scenario, case);
+    see(&Sync { number: 1, at_s: 0.0, pending_bytes: sender.ring.pending_bytes() });
+    let converged = loop {
+        let pending = sender.ring.pending_bytes();
+        if pending < sender.threshold_bytes {
+            sender.read();
+            let pending_bytes = sender.ring.pending_bytes();
+            see(&Sync { number: sender.syncs, at_s: sender.now_s, pending_bytes });
+            if pending_bytes <= sender.threshold_bytes {
+                break true;
+            }
+            if leaps {
+                sender.repeat(pending_bytes);
+            }
+        } else if pending <= 0.0 {
+            // Sent before there was an estimate: the guest is stopped without a reading.
+            sender.read_at_stop();
+            break true;
+        }
+        if sender.now_s >= sender.end_s {
+            break false;
+        }
+        if leaps {
+            sender.leap();
+        }
+        sender.step();
+        if let Some(driver) = &mut sender.driver {
+            if driver.poll(sender.now_s, sender.ring.pending_bytes(), sender.sent_bytes) {
+                sender.threshold_bytes *= 2.0;
+            }
+            if driver.timer_reads(sender.now_s, sender.syncs) {
+                sender.read();
+                let pending_bytes = sender.ring.pending_bytes();
+                see(&Sync { number: sender.syncs, at_s: sender.now_s, pending_bytes });
+            }
+        }
+    };
+    sender.course(converged)
+}
+
+struct Sender<'a> {
+    scenario: &'a Scenario,
+    ring: Ring,
+    driver: Option<Driver>,
+    step_s: f64,
+    /// The first step is cut to this, which puts all others at another phase.
+    first_step_s: f64,
+    bytes_per_s: f64,
+    /// How much the estimate of the bandwidth is off, as a factor.
+    estimate: f64,
+    /// Room in the socket that takes bytes in no time.
+    free_bytes: f64,
+    threshold_bytes: f64,
+    now_s: f64,
+    /// The migration is given up at this time.
+    end_s: f64,
+    /// Seconds since the last reading.
+    since_s: f64,
+    sent_bytes: f64,
+    window_s: f64,
+    window_bytes: f64,
+    syncs: u32,
+    round: Round,
+}
+
+/// How the round before began.
+#[derive(Clone, Copy, Default)]
+struct Round {
+    pending_bytes: f64,
+    at_s: f64,
+    sent_bytes: f64,
+    threshold_bytes: f64,
+}
+
+impl<'a> Sender<'a> {
+    fn new(scenario: &'a Scenario, case: Case) -> Self {
+        let bytes_per_s = scenario.live_bytes_per_s();
+        let backlog = scenario.backlog_bytes();
+        let step_s = scenario.step_s() * (1.0 + case.step);
+        // The socket takes what is written to it in pieces of about a third of itself.
+        let uneven = (backlog / 3.0 / (bytes_per_s * WINDOW_S)).min(0.3);
+        Self {
+            scenario,
+            ring: Ring::new(scenario),
+            driver: match scenario.policy {
+                Policy::Qemu => None,
+                Policy::Proxmox => Some(Driver::new()),
+            },
+            step_s,
+            first_step_s: step_s * case.phase,
+            bytes_per_s,
+            estimate: 1.0 + uneven * case.estimate,
+            free_bytes: backlog,
+            threshold_bytes: 0.0,
+            now_s: 0.0,
+            end_s: (scenario.max_time_s - scenario.costs.setup_s).max(0.0),
+            since_s: 0.0,
+            sent_bytes: 0.0,
+            window_s: 0.0,
+            window_bytes: 0.0,
+            syncs: 1,
+            round: Round::default(),
+        }
+    }
+
+    fn rate(&self) -> f64 {
+        self.driver.as_ref().map_or(1.0, Driver::guest_rate)
+    }
+
+    fn limit_s(&self) -> f64 {
+        self.scenario.downtime_limit_s * self.driver.as_ref().map_or(1.0, Driver::limit_factor)
+    }
+
+    fn read(&mut self) {
+        let newly = self.ring.read(self.since_s, self.rate());
+        self.since_s = 0.0;
+        self.syncs += 1;
+        if let Some(driver) = &mut self.driver {
+            driver.counted(self.now_s, newly, self.sent_bytes);
+        }
+    }
+
+    fn read_at_stop(&mut self) {
+        self.ring.read(self.since_s, self.rate());
+    }
+
+    fn step(&mut self) {
+        let seconds = std::mem::replace(&mut self.first_step_s, self.step_s);
+        let sent = self.ring.send(seconds, self.bytes_per_s, self.free_bytes);
+        self.free_bytes = 0.0;
+        self.passed(sent.seconds, sent.stream_bytes);
+        self.window_s += sent.seconds;
+        self.window_bytes += sent.stream_bytes;
+        if self.window_s >= WINDOW_S {
+            let bytes_per_s = self.window_bytes / self.window_s * self.estimate;
+            self.threshold_bytes = bytes_per_s * self.limit_s();
+            (self.window_s, self.window_bytes) = (0.0, 0.0);
+        }
+    }
+
+    fn passed(&mut self, seconds: f64, bytes: f64) {
+        self.now_s += seconds;
+        self.since_s += seconds;
+        self.sent_bytes += bytes;
+    }
+
+    /// Takes whole steps at once, but the last before anything can be decided.
+    fn leap(&mut self) {
+        if self.first_step_s < self.step_s {
+            return;
+        }
+        // The threshold may yet rise to what the full bandwidth makes of it.
+        let full = self.bytes_per_s * self.estimate * self.limit_s();
+        let floor = self.threshold_bytes.max(full);
+        let mut until_s = self.end_s;
+        if let Some(driver) = &self.driver {
+            until_s = until_s.min(driver.next_s());
+        }
+        let fit = self.ring.whole_steps(self.step_s, self.bytes_per_s, floor);
+        let whole = fit.min(((until_s - self.now_s) / self.step_s).floor()) - 1.0;
+        // A window is at most two steps; shorter leaps would leave an old estimate in force.
+        if whole < 2.0 {
+            return;
+        }
+        let sent = self.ring.send(whole * self.step_s, self.bytes_per_s, 0.0);
+        self.passed(sent.seconds, sent.stream_bytes);
+        self.threshold_bytes = sent.stream_bytes / sent.seconds * self.estimate * self.limit_s();
+        (self.window_s, self.window_bytes) = (0.0, 0.0);
+    }
+
+    /// When a round begins as the one before did, all others until the end do.
+    fn repeat(&mut self, pending_bytes: f64) {
+        let before = std::mem::replace(
+            &mut self.round,
+            Round {
+                pending_bytes,
+                at_s: self.now_s,
+                sent_bytes: self.sent_bytes,
+                threshold_bytes: self.threshold_bytes,
+            },
+        );
+        let alike = |one: f64, other: f64| (one - other).abs() <= ALIKE * other;
+        if self.driver.is_some()
+            || !alike(pending_bytes, before.pending_bytes)
+            || !alike(self.threshold_bytes, before.threshold_bytes)
+        {
+            return;
+        }
+        let round_s = self.now_s - before.at_s;
+        let rounds = ((self.end_s - self.now_s) / round_s).floor();
+        if rounds >= 1.0 {
+            let bytes = self.sent_bytes - before.sent_bytes;
+            self.now_s += rounds * round_s;
+            self.sent_bytes += rounds * bytes;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "positive, and counts beyond u32 stay at its end"
+            )]
+            let more = rounds as u32;
+            self.syncs = self.syncs.saturating_add(more);
+            self.round.at_s = self.now_s;
+            self.round.sent_bytes = self.sent_bytes;
+        }
+    }
+
+    fn course(&self, converged: bool) -> Course {
+        let stop_bytes = self.ring.stream_bytes();
+        let downtime_s =
+            stop_bytes / self.scenario.link_bytes_per_s + self.scenario.stop_fixed_s();
+        let setup_s = self.scenario.costs.setup_s;
+        let (total_time_s, stream_bytes) = if converged {
+            (setup_s + self.now_s + downtime_s, self.sent_bytes + stop_bytes)
+        } else {
+            // Cancelled: nothing is sent any more.
+            (setup_s + self.now_s, self.sent_bytes)
+        };
+        Course {
+            converged,
+            rounds: (self.syncs - 1).max(1),
+            sync_count: self.syncs + u32::from(converged),
+            threshold_bytes: self.threshold_bytes,
+            live_time_s: self.now_s,
+            stop_bytes,
+            downtime_s,
+            total_time_s,
+            stream_bytes,
+            limit_factor: self.driver.as_ref().map_or(1.0, Driver::limit_factor),
+            throttle_percent: self.driver.as_ref().map_or(0, Driver::throttle_percent),
+        }
+    }
+}
