@@ -7,7 +7,7 @@ use crate::record::Outcome;
 use std::collections::BTreeMap;
 
 /// The committed file: tab-separated, a line a trial, empty where a metric was unavailable.
-const TEXT: &str = include_str!("../data/aa-quick-2026-11-22.tsv");
+pub const TEXT: &str = include_str!("../data/aa-quick-2026-11-22.tsv");
 
 /// The metrics that the file has a column of, besides run, block, cell and outcome.
 pub const METRICS: &[&str] = &[

@@ -8,6 +8,7 @@ pub mod experiment;
 mod fixture;
 pub mod link_check;
 pub mod metric;
+pub mod model_lab;
 pub mod plan;
 pub mod prediction;
 pub mod record;

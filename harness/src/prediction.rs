@@ -110,13 +110,7 @@ pub fn known(settings: &Settings, metrics: &BTreeMap<String, Metric>) -> Result<
         None => (throughput, f64::INFINITY),
     };
     let costs = Costs { setup_s, ..Costs::LOCAL_LAB };
-    Ok(Known {
-        link_bytes_per_s,
-        cap_bytes_per_s,
-        touch_pages_per_s,
-        max_time_s: LONGEST_S,
-        costs,
-    })
+    Ok(Known { link_bytes_per_s, cap_bytes_per_s, touch_pages_per_s, max_time_s: LONGEST_S, costs })
 }
 
 /// What the model expects of a trial, fed with what was measured of it.
@@ -155,14 +149,19 @@ pub fn add(metrics: &mut BTreeMap<String, Metric>, settings: &Settings, policy: 
         Ok(100.0 * (expected.clone()? - measured) / measured)
     };
     let over_threshold = || {
-        let threshold = value(metrics, metric::THROUGHPUT)?
-            * settings.downtime_limit.duration().as_secs_f64();
+        let threshold =
+            value(metrics, metric::THROUGHPUT)? * settings.downtime_limit.duration().as_secs_f64();
         Ok(value(metrics, metric::STOP_BYTES)? / threshold)
     };
     let found = [
         (metric::STOP_OVER_THRESHOLD, over_threshold(), "derived", 0.001),
         (metric::MODEL_ERROR_TOTAL_TIME, error(&total_time, metric::TOTAL_TIME), "model", 0.01),
-        (metric::MODEL_ERROR_STREAM_BYTES, error(&stream_bytes, metric::STREAM_BYTES), "model", 0.01),
+        (
+            metric::MODEL_ERROR_STREAM_BYTES,
+            error(&stream_bytes, metric::STREAM_BYTES),
+            "model",
+            0.01,
+        ),
         (metric::MODEL_ERROR_DOWNTIME, error(&downtime, metric::DOWNTIME_REPORTED), "model", 0.01),
         (metric::PREDICTED_TOTAL_TIME, total_time, "model", 1.0),
         (metric::PREDICTED_STREAM_BYTES, stream_bytes, "model", 1.0),

@@ -7,7 +7,7 @@ use crate::{
     record::Record,
     run_folder::{self, RunWriter},
     stopping::{State, Stopping, Tally},
-    trial::{self, Equipment, Intervention, LabLost, Live, Order},
+    trial::{self, Equipment, Finished, Intervention, LabLost, Live, Order},
 };
 use lab::RunningLab;
 use std::future::Future;
@@ -72,15 +72,69 @@ pub struct Runner<'a> {
     pub intervention: Option<&'a dyn Intervention>,
 }
 
+/// What turns an order into a record: a lab with its guests, or the model.
+pub trait Trials {
+    /// Whether anything is sampled in a trial that is to be kept beside its record.
+    const KEEPS_SERIES: bool;
+
+    /// Makes one trial.
+    ///
+    /// # Errors
+    /// Only when the lab is gone.
+    fn trial(
+        &mut self,
+        order: &Order,
+        live: &mut (dyn FnMut(Live<'_>) + Send),
+    ) -> impl Future<Output = Result<Finished, LabLost>> + Send;
+}
+
+impl Trials for Runner<'_> {
+    const KEEPS_SERIES: bool = true;
+
+    async fn trial(
+        &mut self,
+        order: &Order,
+        live: &mut (dyn FnMut(Live<'_>) + Send),
+    ) -> Result<Finished, LabLost> {
+        trial::run(self.lab, self.equipment, order, self.intervention, live).await
+    }
+}
+
 impl Runner<'_> {
+    /// As [`Script::run`], with guests on the lab.
+    ///
+    /// # Errors
+    /// When the lab is gone, or the folder cannot be written.
+    pub async fn run(
+        mut self,
+        writer: &mut RunWriter,
+        interrupted: impl Future<Output = ()>,
+        tell: &mut (dyn FnMut(Happening<'_>) + Send),
+    ) -> Result<RunEnd, RunError> {
+        let script = Script { experiment: self.experiment, plan: self.plan };
+        script.run(&mut self, writer, interrupted, tell).await
+    }
+}
+
+/// What a run is to do, whatever makes its trials.
+#[derive(Clone, Copy, Debug)]
+pub struct Script<'a> {
+    /// The experiment.
+    pub experiment: &'a Experiment,
+    /// Its plan.
+    pub plan: &'a Plan,
+}
+
+impl Script<'_> {
     /// Runs the trials of the plan that the folder has no record of, in their planned order,
     /// until all are done, or enough of them by the experiment's precision, or `interrupted` comes
     /// true.
     ///
     /// # Errors
     /// When the lab is gone, or the folder cannot be written.
-    pub async fn run(
+    pub async fn run<T: Trials>(
         &self,
+        trials: &mut T,
         writer: &mut RunWriter,
         interrupted: impl Future<Output = ()>,
         tell: &mut (dyn FnMut(Happening<'_>) + Send),
@@ -102,7 +156,7 @@ impl Runner<'_> {
             tell(Happening::Begins { done, of, trial: planned, cell });
             let order = self.order(writer.folder().name(), planned);
             let mut live = |live: Live<'_>| tell(Happening::Live(live));
-            let trial = trial::run(self.lab, self.equipment, &order, self.intervention, &mut live);
+            let trial = trials.trial(&order, &mut live);
             let trial = tokio::select! {
                 // An interruption that has come counts even when the trial has just ended.
                 biased;
@@ -113,7 +167,9 @@ impl Runner<'_> {
                 let path = writer.folder().logs().join(format!("{}.log", planned.trial));
                 std::fs::write(&path, &trial.log).map_err(|error| RunError::Log(path, error))?;
             }
-            writer.write_series(planned.trial, &trial.series)?;
+            if T::KEEPS_SERIES {
+                writer.write_series(planned.trial, &trial.series)?;
+            }
             writer.append(&trial.record)?;
             tell(Happening::Ends(&trial.record));
             if let Some(tally) = &mut tally {

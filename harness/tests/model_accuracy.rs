@@ -70,9 +70,12 @@ impl Judged {
             records.iter().filter(|record| record.outcome == Outcome::Completed).collect();
         // The medians of a cell, as the metrics of a trial.
         let mut metrics = records[0].metrics.clone();
-        for input in
-            [metric::THROUGHPUT, metric::TOUCH_RATE_DURING, metric::TOUCH_RATE_BEFORE, metric::SETUP_TIME]
-        {
+        for input in [
+            metric::THROUGHPUT,
+            metric::TOUCH_RATE_DURING,
+            metric::TOUCH_RATE_BEFORE,
+            metric::SETUP_TIME,
+        ] {
             if let (Some(Metric::Measured(measured)), Some(value)) =
                 (metrics.get_mut(input), median_of(records, input))
             {

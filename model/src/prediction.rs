@@ -31,11 +31,7 @@ impl Case {
             let place = u32::try_from((index * stride) % CASES).unwrap_or(0);
             (f64::from(place) + 0.5) / 9.0
         };
-        Self {
-            phase: at(1),
-            step: (2.0 * at(2) - 1.0) * STEP_SPREAD,
-            estimate: 2.0 * at(4) - 1.0,
-        }
+        Self { phase: at(1), step: (2.0 * at(2) - 1.0) * STEP_SPREAD, estimate: 2.0 * at(4) - 1.0 }
     }
 }
 

@@ -98,7 +98,8 @@ impl QemuRule {
             // one by one, so that a value on the threshold is met as it would be without.
             let whole = ((pending - threshold) / window_bytes).floor() - 1.0;
             let step = if whole > 1.0 { whole * window_bytes } else { window_bytes.min(pending) };
-            let (before, behind) = if first { (&mut hot, &mut cold) } else { (&mut cold, &mut hot) };
+            let (before, behind) =
+                if first { (&mut hot, &mut cold) } else { (&mut cold, &mut hot) };
             let from_before = step.min(*before);
             *before -= from_before;
             *behind -= step - from_before;

@@ -104,8 +104,7 @@ impl Ring {
 
     /// What sending all that is dirty would put on the stream, bytes.
     pub fn stream_bytes(&self) -> f64 {
-        let dirty: f64 =
-            self.segments.iter().map(|segment| segment.dirty * segment.share).sum();
+        let dirty: f64 = self.segments.iter().map(|segment| segment.dirty * segment.share).sum();
         dirty + self.ahead * self.segments[self.at].share
     }
 

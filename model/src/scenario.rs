@@ -133,7 +133,8 @@ impl Scenario {
     pub(crate) fn again_share(&self) -> f64 {
         match (self.content, self.policy) {
             (Content::Sparse, Policy::Proxmox) => {
-                let hits = (cache_bytes(self.memory_bytes) / self.writer.working_set_bytes()).min(1.0);
+                let hits =
+                    (cache_bytes(self.memory_bytes) / self.writer.working_set_bytes()).min(1.0);
                 hits * DIFFERENCE_SHARE + (1.0 - hits) * PAGE_SHARE
             }
             _ => self.first_share(),

@@ -1,12 +1,7 @@
 //! QEMU's migration thread: sends in steps, looks at what is left after each, reads the dirty
 //! bitmap when that is below its threshold, and stops the guest when it still is.
 
-use crate::{
-    Case, Course, Policy, Scenario, Sync,
-    driver::Driver,
-    ring::Ring,
-    scenario::WINDOW_S,
-};
+use crate::{Case, Course, Policy, Scenario, Sync, driver::Driver, ring::Ring, scenario::WINDOW_S};
 
 /// A round that begins with as much dirty as the one before, to this share of it, is the first of
 /// many alike.
@@ -223,8 +218,7 @@ impl<'a> Sender<'a> {
 
     fn course(&self, converged: bool) -> Course {
         let stop_bytes = self.ring.stream_bytes();
-        let downtime_s =
-            stop_bytes / self.scenario.link_bytes_per_s + self.scenario.stop_fixed_s();
+        let downtime_s = stop_bytes / self.scenario.link_bytes_per_s + self.scenario.stop_fixed_s();
         let setup_s = self.scenario.costs.setup_s;
         let (total_time_s, stream_bytes) = if converged {
             (setup_s + self.now_s + downtime_s, self.sent_bytes + stop_bytes)

@@ -31,13 +31,21 @@ impl Part {
     /// `1 − e^(−rt/W)`.
     #[must_use]
     pub fn touched_share(&self, seconds: f64) -> f64 {
-        if self.bytes > 0.0 { -(-self.touch_bytes_per_s * seconds / self.bytes).exp_m1() } else { 0.0 }
+        if self.bytes > 0.0 {
+            -(-self.touch_bytes_per_s * seconds / self.bytes).exp_m1()
+        } else {
+            0.0
+        }
     }
 
     /// The share of it that a sweep touches within `seconds`: `rt/W`, at most 1.
     #[must_use]
     pub fn swept_share(&self, seconds: f64) -> f64 {
-        if self.bytes > 0.0 { (self.touch_bytes_per_s * seconds / self.bytes).min(1.0) } else { 0.0 }
+        if self.bytes > 0.0 {
+            (self.touch_bytes_per_s * seconds / self.bytes).min(1.0)
+        } else {
+            0.0
+        }
     }
 
     /// The same part, touched at `share` of its rate.
@@ -54,7 +62,8 @@ impl Writer {
     /// The hotspot: nine touches of ten go to the first tenth of the working set.
     #[must_use]
     pub fn hotspot(working_set_bytes: f64, touch_bytes_per_s: f64) -> Self {
-        let hot = Part { bytes: 0.1 * working_set_bytes, touch_bytes_per_s: 0.9 * touch_bytes_per_s };
+        let hot =
+            Part { bytes: 0.1 * working_set_bytes, touch_bytes_per_s: 0.9 * touch_bytes_per_s };
         let cold =
             Part { bytes: 0.9 * working_set_bytes, touch_bytes_per_s: 0.1 * touch_bytes_per_s };
         Self::TwoSpeed([hot, cold])

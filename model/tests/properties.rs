@@ -35,14 +35,12 @@ fn writer(link: Link, kind: usize, share: f64, ratio: f64) -> Writer {
 }
 
 fn textbook(link: Link, writer: Writer) -> Textbook {
-    let plain =
-        Textbook::new(link.memory_bytes, link.bandwidth_bytes_per_s, link.limit_s, writer);
+    let plain = Textbook::new(link.memory_bytes, link.bandwidth_bytes_per_s, link.limit_s, writer);
     Textbook { most_rounds: 200, ..plain }
 }
 
 fn rule(link: Link, writer: Writer) -> Course {
-    let plain =
-        QemuRule::new(link.memory_bytes, link.bandwidth_bytes_per_s, link.limit_s, writer);
+    let plain = QemuRule::new(link.memory_bytes, link.bandwidth_bytes_per_s, link.limit_s, writer);
     QemuRule { most_syncs: 500, ..plain }.course()
 }
 

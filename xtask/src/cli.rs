@@ -117,6 +117,7 @@ Examples:
   cargo xtask experiment experiments/precopy.yaml --plan  order, number of trials, time
   cargo xtask experiment --resume runs/RUN                exactly the trials that are missing
   cargo xtask experiment --shard 1/3                      every third block
+  cargo xtask experiment experiments/precopy.yaml --lab model   by the model, in a second
 
 Environment:
   PRECOPY_QEMU       the QEMU to use
@@ -175,8 +176,9 @@ pub struct ExperimentArgs {
     /// The experiment's file [default: experiments/quick.yaml]
     #[arg(value_name = "FILE", conflicts_with = "resume")]
     pub file: Option<Utf8PathBuf>,
-    /// The lab's file [default: labs/local.yaml]
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    /// The lab's file, or `model` to compute every trial in virtual time, without QEMU and without
+    /// a lab [default: labs/local.yaml]
+    #[arg(long, value_name = "FILE|model", conflicts_with = "resume")]
     pub lab: Option<Utf8PathBuf>,
     /// Install what is missing first
     #[arg(long)]

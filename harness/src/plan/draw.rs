@@ -41,12 +41,6 @@ impl Stream {
         low | u64::from(self.0.next_u32()) << 32
     }
 
-    /// Uniform over `0.0..1.0`, in steps of 2^-53.
-    pub(crate) fn unit(&mut self) -> f64 {
-        const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
-        (self.next() >> 11) as f64 * STEP
-    }
-
     /// Uniform over `0..bound`; `bound` is not zero. Draws that would favour the low numbers
     /// are thrown away.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {

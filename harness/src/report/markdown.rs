@@ -103,9 +103,11 @@ fn what_was_run(run: Run<'_>) -> String {
         let dirty = if git.dirty { ", with changes that are not committed" } else { "" };
         rows.push(("Commit", format!("{}{dirty}", code(short(&git.commit)))));
     }
+    // The model lab has none of these.
+    let none = ["QEMU", "Guest", "Host"];
     let rows: Vec<Vec<String>> = rows
         .into_iter()
-        .filter(|(_, value)| !value.is_empty())
+        .filter(|(name, value)| !value.is_empty() && !(note::is_model(run) && none.contains(name)))
         .map(|(name, value)| vec![name.to_owned(), value])
         .collect();
     let heads = [String::new(), String::new()];
@@ -253,6 +255,11 @@ fn meanings(run: Run<'_>) -> String {
     )
 }
 
+const SAMPLED: &str = "\
+- `series/TRIAL.json.gz`: what was sampled in a trial, its rounds and heartbeats
+- `logs/`: the words of QEMU and of the observer
+";
+
 fn repeat(run: Run<'_>) -> String {
     let manifest = run.manifest;
     let mut command = "cargo xtask experiment".to_owned();
@@ -268,9 +275,9 @@ fn repeat(run: Run<'_>) -> String {
          In the run's folder (`{folder}`):\n\n\
          - `manifest.json`: everything that makes the run repeatable, hashes in full\n\
          - `records.jsonl`: one line a trial, every outcome\n\
-         - `series/TRIAL.json.gz`: what was sampled in a trial, its rounds and heartbeats\n\
-         - `logs/`: the words of QEMU and of the observer\n\
+         {sampled}\
          - `summary.json`: what this report shows, for programs\n",
+        sampled = if note::is_model(run) { "" } else { SAMPLED },
         run = manifest.run,
         folder = run.folder
     )

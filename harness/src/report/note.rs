@@ -4,10 +4,10 @@
 use super::figure::{FIGURES, Shown, outcome_words};
 use super::number::{self, MIB, plural};
 use super::{Run, table, text};
-use crate::metric;
 use crate::record::Outcome;
 use crate::stopping::State;
 use crate::summary::{Cause, CellSummary};
+use crate::{metric, model_lab};
 
 /// What a cell is called: its identity, which `--filter` understands.
 pub(super) fn label(cell: &CellSummary) -> &str {
@@ -32,19 +32,26 @@ pub(super) fn heading(run: Run<'_>) -> Vec<String> {
             plural(cells, "cell"),
             manifest.run
         ),
-        format!(
-            "QEMU {} under {}, {} guest{}{}",
-            manifest.qemu.version,
-            accelerator(run),
-            manifest.guest.kind,
-            if policies.is_empty() { "" } else { ", policy " },
-            text::list(&policies)
-        ),
+        made_by(run) + if policies.is_empty() { "" } else { ", policy " } + &text::list(&policies),
     ];
     if !constants.is_empty() {
         lines.push(format!("Same in all: {}", constants.join(", ")));
     }
     lines
+}
+
+fn made_by(run: Run<'_>) -> String {
+    if is_model(run) {
+        return "Computed by the model in virtual time, no guest was run".to_owned();
+    }
+    let Run { manifest, .. } = run;
+    let (version, kind) = (&manifest.qemu.version, &manifest.guest.kind);
+    format!("QEMU {version} under {}, {kind} guest", accelerator(run))
+}
+
+/// Whether nothing was measured, but computed.
+pub(super) fn is_model(run: Run<'_>) -> bool {
+    run.manifest.accelerator == model_lab::ACCELERATOR
 }
 
 fn accelerator(run: Run<'_>) -> String {
@@ -72,10 +79,12 @@ pub(super) fn below_table(run: Run<'_>) -> Vec<String> {
 }
 
 pub(super) fn how_to_read(run: Run<'_>) -> String {
-    let mut note =
-        "Figures are medians over a cell's completed trials. Verified: guests whose every \
-                    page was checked and right."
-            .to_owned();
+    let mut note = "Figures are medians over a cell's completed trials. ".to_owned();
+    note.push_str(if is_model(run) {
+        "Verified: nothing, for there was no guest that could have lost anything."
+    } else {
+        "Verified: guests whose every page was checked and right."
+    });
     let bound = |cell: &CellSummary| {
         FIGURES.iter().any(|figure| matches!(figure.of(cell), Shown::AtLeast(_)))
     };
@@ -92,6 +101,13 @@ pub(super) fn how_to_read(run: Run<'_>) -> String {
 pub(super) fn carries_over(run: Run<'_>) -> Option<String> {
     if run.manifest.accelerator.eq_ignore_ascii_case("kvm") {
         return None;
+    }
+    if is_model(run) {
+        return Some(
+            "Computed for a local lab under TCG, with the noise of real trials on one: an \
+             expectation, and no measurement of this machine, of any QEMU or of KVM."
+                .to_owned(),
+        );
     }
     let names: Vec<(String, bool)> = FIGURES
         .iter()

@@ -13,7 +13,7 @@ const RUNS: u64 = 1000;
 /// A value of median 1, log-normal, as times are: spread by about so much.
 fn value(draw: &mut Stream, spread: f64) -> f64 {
     // Twelve uniform numbers less their mean have a variance of 1 and nearly normal tails.
-    let sum: f64 = (0..12).map(|_| draw.unit()).sum();
+    let sum: f64 = (0..12).map(|_| draw.next() as f64 / u64::MAX as f64).sum();
     (spread * (sum - 6.0)).exp()
 }
 

@@ -9,7 +9,12 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use camino::Utf8Path;
-use harness::run_folder::{Manifest, RunFolder, RunWriter};
+use harness::{
+    experiment::Experiment,
+    plan::Plan,
+    run_folder::{Manifest, RunFolder, RunWriter},
+};
+use lab::spec::LabSpec;
 
 /// A run that was begun before.
 pub struct Resumed {
@@ -28,20 +33,31 @@ pub fn open(run: &Utf8Path) -> Result<Resumed> {
 impl Resumed {
     /// The task as it was; a plan that comes out otherwise is refused.
     pub fn task(&self) -> Result<Task> {
+        let spec: LabSpec = serde_json::from_value(self.manifest.lab.clone())
+            .context("failed to understand the lab in the run's manifest")?;
+        let (experiment, plan) = self.planned(spec.nodes.len())?;
+        Ok(Task { experiment, spec, plan })
+    }
+
+    /// What makes it repeatable.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its experiment and its plan, on a lab of so many nodes.
+    pub fn planned(&self, nodes: usize) -> Result<(Experiment, Plan)> {
         let experiment = serde_json::from_value(self.manifest.experiment.clone())
             .context("failed to understand the experiment in the run's manifest")?;
-        let spec = serde_json::from_value(self.manifest.lab.clone())
-            .context("failed to understand the lab in the run's manifest")?;
         let shard = self.manifest.shard.as_deref().map(str::parse::<Shard>).transpose();
         let shard = shard.map_err(|error| anyhow!("the shard in the run's manifest: {error}"))?;
         let shard = shard.map(|shard| (shard.index, shard.count));
-        let plan = fresh::plan(&experiment, &spec, self.manifest.filter.as_deref(), shard)?;
+        let plan = fresh::plan(&experiment, nodes, self.manifest.filter.as_deref(), shard)?;
         if provenance::plan_hash(&plan)? != self.manifest.plan_hash {
             let text = "this version plans the run's experiment otherwise than it was planned\n\n\
                         hint: resume it with the version that began it (see manifest.json), or begin anew";
             return Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
         }
-        Ok(Task { experiment, spec, plan })
+        Ok((experiment, plan))
     }
 
     /// Trials of one run must be comparable: the same QEMU, guest and accelerator.
