@@ -9,5 +9,6 @@ mod experiment;
 mod interruption;
 mod kills;
 mod known_bad_qemu;
+mod model_lab;
 mod ordinary_user;
 mod support;
