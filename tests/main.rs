@@ -1,4 +1,4 @@
-//! End-to-end tests: the program as a user runs it, on real QEMU.
+//! End-to-end tests: the program as a user runs it, on real QEMU or on the model lab.
 //!
 //! One at a time, whatever runs them ([`support::Sandbox`]), because two migrations side by side
 //! would disturb each other. None is timed: a slow machine is no failure.

@@ -87,6 +87,7 @@ fn what_is_computed_from_records_does_no_io() {
     let pure = [
         "harness/src/aa_pool.rs",
         "harness/src/metric.rs",
+        "harness/src/model_lab/",
         "harness/src/plan/",
         "harness/src/report",
         "harness/src/settings",
