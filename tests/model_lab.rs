@@ -120,7 +120,7 @@ fn the_whole_matrix_is_the_same_for_a_seed() {
     }
 
     let (again, _) = bare.run("again", &precopy, &[]);
-    assert_eq!(bytes(&again), bytes(&first));
+    assert!(bytes(&again) == bytes(&first), "other records");
 
     let text = fs::read_to_string(&precopy).expect("shipped").replace("seed: 1", "seed: 2");
     let (other, _) = bare.run("other", &bare.file("other.yaml", &text), &[]);
@@ -169,7 +169,7 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
     fs::write(&path, half).expect("cut");
     let ended = bare.command(&["experiment", "--resume", run.path().as_str()]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(bytes(&run), whole);
+    assert!(bytes(&run) == whole, "other records");
 
     let manifest = run.path().join("manifest.json");
     let text = fs::read_to_string(&manifest).expect("a manifest");
@@ -248,7 +248,8 @@ fn a_run_ends_when_it_is_precise() {
         let kept: String = text.split_inclusive('\n').take(keep).collect();
         fs::write(&path, kept).expect("cut");
         let ended = bare.command(&["experiment", "--resume", quiet.path().as_str()]);
-        assert_eq!((ended.code, bytes(&quiet)), (Some(0), whole.clone()), "{}", ended.stderr);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(bytes(&quiet) == whole, "other records: {}", ended.stderr);
     }
 
     let file = bare.file("strict.yaml", &open("{ total_time: 5 %, vcpu_pause: 0.1 % }"));

@@ -6,7 +6,7 @@ use crate::{
     plan::{Plan, PlannedTrial},
     record::Record,
     run_folder::{self, RunWriter},
-    stopping::{State, Stopping, Tally},
+    stopping::{Stopping, Tally},
     trial::{self, Equipment, Finished, Intervention, LabLost, Live, Order},
 };
 use lab::RunningLab;
@@ -146,10 +146,7 @@ impl Script<'_> {
             self.plan.trials.iter().filter(|trial| finished.contains(&trial.trial)).count();
         let mut tally = self.tally(writer)?;
         for (done, planned) in (before..).zip(self.plan.remaining(&finished)) {
-            if let Some(tally) = &tally
-                && tally.begins(planned.block)
-                && tally.stopping().state != State::GoesOn
-            {
+            if tally.as_ref().is_some_and(Tally::is_over) {
                 break;
             }
             let cell = &self.plan.cell_of(planned).id;

@@ -110,6 +110,22 @@ impl Tally {
         Self::of_blocks(rule, count(blocks.len()), count(plan.trials.len()))
     }
 
+    /// For the plan of a run that was made, from its manifest alone; `None` as [`of_run`] says.
+    #[must_use]
+    pub fn of_manifest(manifest: &Manifest) -> Option<Self> {
+        let replicates = manifest.experiment.get("replicates")?.clone();
+        let replicates: Replicates = serde_json::from_value(replicates).ok()?;
+        let rule = replicates.rule()?;
+        let blocks = match manifest.shard.as_deref().and_then(|shard| shard.split_once('/')) {
+            Some((index, shards)) => {
+                let (index, shards): (u32, u32) = (index.parse().ok()?, shards.parse().ok()?);
+                (0..rule.max).filter(|block| block % shards.max(1) + 1 == index).count()
+            }
+            None => rule.max as usize,
+        };
+        Some(Self::of_blocks(rule, count(blocks), manifest.planned_trials))
+    }
+
     fn of_blocks(rule: &UntilPrecise, blocks: u32, trials: u32) -> Self {
         Self {
             rule: rule.clone(),
@@ -138,16 +154,16 @@ impl Tally {
         }
     }
 
-    /// Whether a trial of this block would be its first one.
-    #[must_use]
-    pub fn begins(&self, block: u32) -> bool {
-        !self.recorded.contains_key(&block)
-    }
-
     /// Whether every block that was begun is complete.
     #[must_use]
     pub fn is_between_blocks(&self) -> bool {
         self.recorded.values().all(|recorded| *recorded >= self.trials_per_block)
+    }
+
+    /// Whether no further trial is run. Never within a block: one that was begun goes on.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_between_blocks() && self.stopping().state != State::GoesOn
     }
 
     /// What is known now. Between two blocks a run ends unless it [`State::GoesOn`].
@@ -217,17 +233,7 @@ fn relative_half_width(values: &[f64]) -> Option<f64> {
 /// the manifest's experiment is not to be understood.
 #[must_use]
 pub fn of_run(manifest: &Manifest, records: &[Record]) -> Option<Stopping> {
-    let replicates = manifest.experiment.get("replicates")?.clone();
-    let replicates: Replicates = serde_json::from_value(replicates).ok()?;
-    let rule = replicates.rule()?;
-    let blocks = match manifest.shard.as_deref().and_then(|shard| shard.split_once('/')) {
-        Some((index, shards)) => {
-            let (index, shards): (u32, u32) = (index.parse().ok()?, shards.parse().ok()?);
-            (0..rule.max).filter(|block| block % shards.max(1) + 1 == index).count()
-        }
-        None => rule.max as usize,
-    };
-    let mut tally = Tally::of_blocks(rule, count(blocks), manifest.planned_trials);
+    let mut tally = Tally::of_manifest(manifest)?;
     records.iter().for_each(|record| tally.add(record));
     Some(tally.stopping())
 }

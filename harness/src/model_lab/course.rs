@@ -79,6 +79,11 @@ impl Course {
             .collect();
         // Those that follow from the others, as for any record.
         prediction::add(&mut metrics, &order.settings, &order.policy);
+        for (name, metric) in &mut metrics {
+            if name.starts_with("predicted_") || name.starts_with("model_error_") {
+                *metric = Metric::Unavailable("this trial is a prediction itself".to_owned());
+            }
+        }
         metrics
     }
 

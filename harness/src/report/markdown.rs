@@ -107,7 +107,7 @@ fn what_was_run(run: Run<'_>) -> String {
     let none = ["QEMU", "Guest", "Host"];
     let rows: Vec<Vec<String>> = rows
         .into_iter()
-        .filter(|(name, value)| !value.is_empty() && !(note::is_model(run) && none.contains(name)))
+        .filter(|(name, value)| !(value.is_empty() || note::is_model(run) && none.contains(name)))
         .map(|(name, value)| vec![name.to_owned(), value])
         .collect();
     let heads = [String::new(), String::new()];

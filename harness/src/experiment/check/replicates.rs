@@ -8,7 +8,7 @@ use crate::{
     stopping::LEAST_FOR_AN_INTERVAL,
     summary,
 };
-use lab::yaml::{Parsed, Problem, did_you_mean, one_of};
+use lab::yaml::{Parsed, Problem, did_you_mean};
 use std::ops::RangeInclusive;
 
 const REPLICATES: RangeInclusive<u32> = 1..=1000;
@@ -86,7 +86,9 @@ fn metric_of_completed(
     }
     let hint = match did_you_mean(name, possible.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => one_of(&possible),
+        None => {
+            "METHODOLOGY.md lists them: `total_time`, `stream_bytes`, `vcpu_pause`, …".to_owned()
+        }
     };
     let message = if metric::definition(name).is_some() {
         format!("a completed trial has no `{name}`")

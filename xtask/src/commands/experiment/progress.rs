@@ -65,6 +65,12 @@ impl Progress {
         }
     }
 
+    /// Without a word on what is left: for trials that take no time.
+    pub fn without_eta(mut self) -> Self {
+        self.eta = Eta::new(std::iter::empty());
+        self
+    }
+
     /// Shows what happens.
     pub fn show(&mut self, happening: &Happening<'_>) {
         match happening {

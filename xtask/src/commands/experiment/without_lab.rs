@@ -91,7 +91,8 @@ async fn compute(
 ) -> Result {
     let interrupt = interrupt::Interrupt::listen()?;
     let rate = Some(lab.link_rate());
-    let mut progress = progress::Progress::new(plan, writer.finished(), experiment, rate, colors);
+    let progress = progress::Progress::new(plan, writer.finished(), experiment, rate, colors);
+    let mut progress = progress.without_eta();
     let before = writer.folder().records()?.records;
     let mut trials = VirtualTrials::new(lab, experiment.seed, &before);
     writer.do_not_sync();
