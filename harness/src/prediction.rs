@@ -92,6 +92,8 @@ pub fn scenario(settings: &Settings, policy: Policy, known: &Known) -> Scenario 
 
 /// What was measured of a trial, as the model wants it. The throughput is the link's, or the
 /// cap's where the cap is what binds: then the link's is what its rate leaves to the payload.
+/// Before that, the time in which the link had nothing to do is taken out of it: while zero pages
+/// were passed over, and while the guest was stopped and started.
 ///
 /// # Errors
 /// Why the trial does not say enough.
@@ -103,13 +105,18 @@ pub fn known(settings: &Settings, metrics: &BTreeMap<String, Metric>) -> Result<
     let touch_pages_per_s = value(metrics, metric::TOUCH_RATE_DURING)
         .or_else(|_| value(metrics, metric::TOUCH_RATE_BEFORE))?;
     let setup_s = value(metrics, metric::SETUP_TIME)? / 1e3;
+    let costs = Costs { setup_s, ..Costs::LOCAL_LAB };
+    let idle_s = value(metrics, metric::ZERO_PAGES).unwrap_or(0.0) * PAGE_BYTES
+        / costs.scan_bytes_per_s
+        + value(metrics, metric::TOTAL_TIME).map_or(0.0, |_| costs.stop_fixed_s);
+    let sending_s = value(metrics, metric::STREAM_BYTES)? / throughput;
+    let throughput = throughput * sending_s / (sending_s - idle_s).max(0.5 * sending_s);
     let cap = cap_bytes_per_s(settings.bandwidth_limit);
     let link = settings.link_rate.map(payload_bytes_per_s).filter(|link| cap < *link);
     let (link_bytes_per_s, cap_bytes_per_s) = match link {
         Some(link) => (link.max(throughput), throughput),
         None => (throughput, f64::INFINITY),
     };
-    let costs = Costs { setup_s, ..Costs::LOCAL_LAB };
     Ok(Known { link_bytes_per_s, cap_bytes_per_s, touch_pages_per_s, max_time_s: LONGEST_S, costs })
 }
 

@@ -18,13 +18,15 @@ use std::{
     path::PathBuf,
 };
 
+const MATRIX: &str = "precopy-2026-11-22/records.jsonl.gz";
+
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// The trials of a run that is kept, by cell.
 fn cells(run: &str) -> BTreeMap<String, Vec<Record>> {
-    let path = repository().join("docs").join(run).join("records.jsonl.gz");
+    let path = repository().join("docs").join(run);
     let mut cells: BTreeMap<String, Vec<Record>> = BTreeMap::new();
     for line in BufReader::new(GzDecoder::new(File::open(path).unwrap())).lines() {
         let record: Record = serde_json::from_str(&line.unwrap()).unwrap();
@@ -75,6 +77,8 @@ impl Judged {
             metric::TOUCH_RATE_DURING,
             metric::TOUCH_RATE_BEFORE,
             metric::SETUP_TIME,
+            metric::STREAM_BYTES,
+            metric::ZERO_PAGES,
         ] {
             if let (Some(Metric::Measured(measured)), Some(value)) =
                 (metrics.get_mut(input), median_of(records, input))
@@ -177,9 +181,13 @@ fn table(cells: &[Judged]) -> String {
         let Some([total, stream, downtime, rounds]) = cell.measured else {
             let _ = writeln!(
                 out,
-                "  model: {}, in {:.0} % of cases",
-                if cell.model.converged { "converges" } else { "does not converge" },
+                "  model: converges in {:.0} % of cases{}",
                 100.0 * cell.model.converging_share,
+                if cell.model.converged {
+                    format!(", after {:.1} s", cell.model.total_time_s)
+                } else {
+                    String::new()
+                },
             );
             continue;
         };
@@ -256,7 +264,7 @@ fn assert_in_methodology(row: &str) {
 
 #[test]
 fn cells_of_the_matrix_that_nothing_was_fitted_on_are_predicted() {
-    let cells = judged("precopy-2026-11-22");
+    let cells = judged(MATRIX);
     insta::assert_snapshot!("matrix", table(&cells));
     let held_out: Vec<&Judged> = cells.iter().filter(|cell| cell.memory_mib != 128).collect();
     let fitted: Vec<&Judged> = cells.iter().filter(|cell| cell.memory_mib == 128).collect();
@@ -271,12 +279,32 @@ fn cells_of_the_matrix_that_nothing_was_fitted_on_are_predicted() {
     assert_in_methodology(&row("matrix, memory 128 MiB (fitted)", &fitted));
 }
 
+/// Other patterns, caps, zero pages and links: nothing was fitted on any of them.
+#[test]
+fn what_the_matrix_does_not_vary_is_predicted() {
+    let others = judged("model-2026-11-22/others.jsonl.gz");
+    insta::assert_snapshot!("others", table(&others));
+    let links = judged("model-2026-11-22/links.jsonl.gz");
+    insta::assert_snapshot!("links", table(&links));
+    for (what, cells) in
+        [("other patterns, caps, zero pages", &others), ("100 Mbit/s to 2 Gbit/s", &links)]
+    {
+        let cells: Vec<&Judged> = cells.iter().collect();
+        let [total, stream, downtime] = medians(&cells, Judged::model);
+        assert!(
+            total <= 10.0 && stream <= 10.0 && downtime <= 20.0,
+            "{what}: {total} {stream} {downtime}"
+        );
+        assert_in_methodology(&row(what, &cells));
+    }
+}
+
 /// The two constants are what the cells with 128 MiB say: the time between stop and resume that
 /// the bytes of the stop do not explain, as a constant and as bytes that wait before the link.
 #[test]
 fn the_constants_are_those_of_the_cells_they_were_fitted_on() {
     let mut unexplained: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for records in cells("precopy-2026-11-22").values() {
+    for records in cells(MATRIX).values() {
         let settings = &records[0].settings;
         if settings.memory.0 != 128 << 20 {
             continue;

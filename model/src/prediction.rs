@@ -1,9 +1,9 @@
 //! What is predicted: the median over the cases that cannot be told apart beforehand.
 
-use crate::{Course, Scenario, Sync, sender};
+use crate::{Course, Scenario, Sync, ring::Ring, sender};
 
 /// Cases over which a prediction is the median.
-pub const CASES: usize = 9;
+pub const CASES: usize = 5;
 /// The length of a step is not known better than to this share.
 const STEP_SPREAD: f64 = 0.02;
 
@@ -29,7 +29,7 @@ impl Case {
     pub fn spread(index: usize) -> Self {
         let at = |stride: usize| {
             let place = u32::try_from((index * stride) % CASES).unwrap_or(0);
-            (f64::from(place) + 0.5) / 9.0
+            (f64::from(place) + 0.5) / f64::from(CASES as u32)
         };
         Self { phase: at(1), step: (2.0 * at(2) - 1.0) * STEP_SPREAD, estimate: 2.0 * at(4) - 1.0 }
     }
@@ -79,23 +79,38 @@ pub struct Prediction {
     pub throttle_percent: u32,
 }
 
+/// By insertion, which is fastest for so few.
+fn sort(values: &mut [f64]) {
+    for end in 1..values.len() {
+        let (value, mut at) = (values[end], end);
+        while at > 0 && values[at - 1] > value {
+            values[at] = values[at - 1];
+            at -= 1;
+        }
+        values[at] = value;
+    }
+}
+
 impl Scenario {
     /// How the migration goes in one case.
     #[must_use]
     pub fn course(&self, case: Case) -> Course {
-        sender::course(self, case, true, |_| {})
+        sender::course::<true>(self, Ring::new(self), case, |_| {})
     }
 
     /// The same, without leaps over steps and rounds that decide nothing, so that every reading
     /// of the dirty bitmap is shown.
     pub fn course_seen(&self, case: Case, see: impl FnMut(&Sync)) -> Course {
-        sender::course(self, case, false, see)
+        sender::course::<false>(self, Ring::new(self), case, see)
     }
 
     /// The median over [`CASES`] cases.
     #[must_use]
     pub fn predict(&self) -> Prediction {
-        let courses: [Course; CASES] = std::array::from_fn(|case| self.course(Case::spread(case)));
+        let ring = Ring::new(self);
+        let courses: [Course; CASES] = std::array::from_fn(|case| {
+            sender::course::<true>(self, ring, Case::spread(case), |_| {})
+        });
         let converging = courses.iter().filter(|course| course.converged).count();
         let converged = converging * 2 > CASES;
         let of = |value: fn(&Course) -> f64| {
@@ -105,7 +120,7 @@ impl Scenario {
                 values[n] = value(course);
                 n += 1;
             }
-            values.sort_unstable_by(f64::total_cmp);
+            sort(&mut values[..n]);
             let middle = f64::midpoint(values[(n - 1) / 2], values[n / 2]);
             (middle, Band { low: values[0], high: values[n - 1] })
         };

@@ -21,8 +21,8 @@ struct Segment {
     trail: f64,
     /// Bytes on the stream for a byte of it, now.
     share: f64,
-    /// Bytes looked at per second beside sending; infinite where that costs nothing.
-    scan_bytes_per_s: f64,
+    /// Seconds that a byte of it takes to send, now.
+    per_byte_s: f64,
 }
 
 /// Bytes and seconds of a piece of sending.
@@ -46,8 +46,12 @@ pub struct Ring {
     ahead: f64,
     /// All dirty bytes.
     pending: f64,
-    /// What a byte of the working set costs from the second reading on.
-    again_share: f64,
+    /// What a byte of the working set costs from the first reading on: share and seconds.
+    again: (f64, f64),
+    /// Payload per second, bytes.
+    bytes_per_s: f64,
+    /// Whether it does not matter where in the working set the sender is.
+    anywhere: bool,
 }
 
 impl Ring {
@@ -69,31 +73,39 @@ impl Ring {
         let cold = Part { bytes: filled - written, touch_bytes_per_s: 0.0 };
         let zero =
             Part { bytes: (scenario.memory_bytes - filled).max(0.0), touch_bytes_per_s: 0.0 };
-        let scan = scenario.costs.scan_bytes_per_s;
-        let first_share = scenario.first_share();
-        let again_share = scenario.again_share();
-        let segment = |part: Part, share: f64| Segment {
+        let bytes_per_s = scenario.live_bytes_per_s();
+        // What costs less than itself on the stream has been looked at: zeros, differences.
+        let cost = |share: f64| {
+            let looking = if share < 1.0 { 1.0 / scenario.costs.scan_bytes_per_s } else { 0.0 };
+            (share, share / bytes_per_s + looking)
+        };
+        let segment = |part: Part, (share, per_byte_s): (f64, f64)| Segment {
             part,
             swept,
             dirty: part.bytes,
             trail: part.bytes,
             share,
-            scan_bytes_per_s: if share < 1.0 { scan } else { f64::INFINITY },
+            per_byte_s,
         };
+        let first = cost(scenario.first_share());
         let mut segments = [
-            segment(parts[0], first_share),
-            segment(parts[1], first_share),
-            segment(cold, PAGE_SHARE),
-            segment(zero, ZERO_SHARE),
+            segment(parts[0], first),
+            segment(parts[1], first),
+            segment(cold, cost(PAGE_SHARE)),
+            segment(zero, cost(ZERO_SHARE)),
         ];
-        if again_share < first_share {
-            segments[0].scan_bytes_per_s = scan;
-            segments[1].scan_bytes_per_s = scan;
-        }
         let ahead = segments[0].dirty;
         segments[0].dirty = 0.0;
-        let pending = filled + zero.bytes;
-        Self { segments, at: 0, passed: 0.0, ahead, pending, again_share }
+        Self {
+            segments,
+            at: 0,
+            passed: 0.0,
+            ahead,
+            pending: filled + zero.bytes,
+            again: cost(scenario.again_share()),
+            bytes_per_s,
+            anywhere: !swept && parts[1].bytes <= 0.0,
+        }
     }
 
     /// Dirty bytes, as the last reading and what has been sent since have it. Zero pages count
@@ -144,44 +156,72 @@ impl Ring {
                 self.ahead += new_ahead;
             }
             newly += new_ahead + new_behind;
-            segment.share = self.again_share;
+            (segment.share, segment.per_byte_s) = self.again;
+            if self.anywhere && index == self.at {
+                self.ahead += std::mem::take(&mut segment.dirty);
+                self.passed = 0.0;
+            }
         }
         self.pending += newly;
         newly
     }
 
-    /// Seconds per dirty byte of a segment.
-    fn seconds_per_byte(segment: &Segment, bytes_per_s: f64) -> f64 {
-        segment.share / bytes_per_s + 1.0 / segment.scan_bytes_per_s
+    /// Dirty bytes ahead of the sender, in this segment and those behind it, as far as they cost
+    /// what ordinary pages do: while they are sent, the bandwidth is what it seems.
+    pub fn plain_ahead_bytes(&self) -> f64 {
+        if self.segments[self.at].share < 1.0 {
+            return 0.0;
+        }
+        let mut bytes = self.ahead;
+        for segment in &self.segments[self.at + 1..] {
+            if segment.share < 1.0 && segment.dirty > 0.0 {
+                break;
+            }
+            bytes += segment.dirty;
+        }
+        bytes
     }
 
-    /// How many whole steps of `step_s` stay within what is dirty ahead of the sender in its
-    /// segment, and leave at least `floor_bytes` dirty in all.
-    pub fn whole_steps(&self, step_s: f64, bytes_per_s: f64, floor_bytes: f64) -> f64 {
-        let step_bytes = step_s / Self::seconds_per_byte(&self.segments[self.at], bytes_per_s);
-        (self.ahead.min(self.pending - floor_bytes) / step_bytes).floor()
+    /// Whether all that is dirty lies in a working set of which each page is touched alike, and
+    /// which costs what ordinary pages do.
+    pub fn is_even(&self) -> bool {
+        self.anywhere && self.at == 0 && self.pending == self.ahead && self.again.0 >= 1.0
+    }
+
+    /// Sends what an even working set holds but `left` bytes, and reads the bitmap `seconds` after
+    /// the last reading: what [`Ring::send`] and [`Ring::read`] come to then.
+    pub fn even_round(&mut self, left_bytes: f64, seconds: f64) {
+        let Part { bytes, touch_bytes_per_s } = self.segments[0].part;
+        let share = 1.0 - (-touch_bytes_per_s * seconds / bytes).exp();
+        self.ahead = left_bytes + (bytes - left_bytes) * share;
+        self.pending = self.ahead;
+    }
+
+    /// Bytes of memory that are sent in so many seconds where the sender is.
+    pub fn bytes_in(&self, seconds: f64) -> f64 {
+        seconds / self.segments[self.at].per_byte_s
     }
 
     /// Sends for at most `seconds`, the first `free_bytes` in no time (they go into an empty
     /// socket). Ends early when nothing is dirty any more.
-    pub fn send(&mut self, seconds: f64, bytes_per_s: f64, free_bytes: f64) -> Sent {
-        let (mut left_s, mut free, mut sent) = (seconds, free_bytes, Sent::default());
+    pub fn send(&mut self, seconds: f64, free_bytes: f64) -> Sent {
+        // What the free bytes save, in time, is added to what there is.
+        let (mut left_s, mut free_s) = (seconds, free_bytes / self.bytes_per_s);
+        let mut sent = Sent::default();
         loop {
             let segment = &self.segments[self.at];
-            let per_byte = Self::seconds_per_byte(segment, bytes_per_s);
-            // What the free bytes save, in time, is added to what there is.
-            let free_s = free / bytes_per_s;
-            let bytes = self.ahead.min((left_s + free_s) / per_byte);
-            let needed_s = bytes * per_byte;
+            let bytes = self.ahead.min((left_s + free_s) / segment.per_byte_s);
+            let needed_s = bytes * segment.per_byte_s;
             let saved_s = needed_s.min(free_s);
-            let stream_bytes = bytes * segment.share;
-            self.passed += (1.0 - self.passed) * (bytes / self.ahead.max(1.0)).min(1.0);
+            sent.stream_bytes += bytes * segment.share;
+            sent.seconds += needed_s - saved_s;
+            if !self.anywhere && bytes > 0.0 {
+                self.passed += (1.0 - self.passed) * (bytes / self.ahead);
+            }
             self.ahead -= bytes;
             self.pending -= bytes;
-            free -= saved_s * bytes_per_s;
+            free_s -= saved_s;
             left_s -= needed_s - saved_s;
-            sent.stream_bytes += stream_bytes;
-            sent.seconds += needed_s - saved_s;
             if self.ahead > 0.0 || left_s <= 0.0 {
                 break;
             }

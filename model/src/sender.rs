@@ -3,14 +3,18 @@
 
 use crate::{Case, Course, Policy, Scenario, Sync, driver::Driver, ring::Ring, scenario::WINDOW_S};
 
-/// A round that begins with as much dirty as the one before, to this share of it, is the first of
-/// many alike.
+/// Numbers that differ by no more than this share of themselves do so by rounding.
 const ALIKE: f64 = 1e-12;
 
 /// How a migration goes in one case. Whole steps after which nothing is decided are taken at once
-/// when `leaps`.
-pub fn course(scenario: &Scenario, case: Case, leaps: bool, mut see: impl FnMut(&Sync)) -> Course {
-    let mut sender = Sender::new(scenario, case);
+/// when `LEAPS`.
+pub fn course<const LEAPS: bool>(
+    scenario: &Scenario,
+    ring: Ring,
+    case: Case,
+    mut see: impl FnMut(&Sync),
+) -> Course {
+    let mut sender = Sender::new(scenario, ring, case);
     see(&Sync { number: 1, at_s: 0.0, pending_bytes: sender.ring.pending_bytes() });
     let converged = loop {
         let pending = sender.ring.pending_bytes();
@@ -21,8 +25,11 @@ pub fn course(scenario: &Scenario, case: Case, leaps: bool, mut see: impl FnMut(
             if pending_bytes <= sender.threshold_bytes {
                 break true;
             }
-            if leaps {
+            if LEAPS {
                 sender.repeat(pending_bytes);
+                if sender.even_rounds() {
+                    break true;
+                }
             }
         } else if pending <= 0.0 {
             // Sent before there was an estimate: the guest is stopped without a reading.
@@ -32,10 +39,9 @@ pub fn course(scenario: &Scenario, case: Case, leaps: bool, mut see: impl FnMut(
         if sender.now_s >= sender.end_s {
             break false;
         }
-        if leaps {
-            sender.leap();
+        if !(LEAPS && sender.leap()) {
+            sender.step();
         }
-        sender.step();
         if let Some(driver) = &mut sender.driver {
             if driver.poll(sender.now_s, sender.ring.pending_bytes(), sender.sent_bytes) {
                 sender.threshold_bytes *= 2.0;
@@ -50,11 +56,27 @@ pub fn course(scenario: &Scenario, case: Case, leaps: bool, mut see: impl FnMut(
     sender.course(converged)
 }
 
+/// Steps whose number is nearer than this to a whole one are not trusted to be on either side.
+const NEAR: f64 = 1e-6;
+
+/// The whole part of a number; 0 below that, and at most what fits.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "that is meant")]
+fn whole(number: f64) -> u32 {
+    number as u32
+}
+
+fn nearly(one: f64, other: f64) -> bool {
+    (one - other).abs() <= ALIKE * other
+}
+
 struct Sender<'a> {
     scenario: &'a Scenario,
     ring: Ring,
     driver: Option<Driver>,
     step_s: f64,
+    steps_per_s: f64,
+    /// Steps after which the bandwidth is estimated anew.
+    window_steps: u32,
     /// The first step is cut to this, which puts all others at another phase.
     first_step_s: f64,
     bytes_per_s: f64,
@@ -81,11 +103,10 @@ struct Round {
     pending_bytes: f64,
     at_s: f64,
     sent_bytes: f64,
-    threshold_bytes: f64,
 }
 
 impl<'a> Sender<'a> {
-    fn new(scenario: &'a Scenario, case: Case) -> Self {
+    fn new(scenario: &'a Scenario, ring: Ring, case: Case) -> Self {
         let bytes_per_s = scenario.live_bytes_per_s();
         let backlog = scenario.backlog_bytes();
         let step_s = scenario.step_s() * (1.0 + case.step);
@@ -93,12 +114,14 @@ impl<'a> Sender<'a> {
         let uneven = (backlog / 3.0 / (bytes_per_s * WINDOW_S)).min(0.3);
         Self {
             scenario,
-            ring: Ring::new(scenario),
+            ring,
             driver: match scenario.policy {
                 Policy::Qemu => None,
                 Policy::Proxmox => Some(Driver::new()),
             },
             step_s,
+            steps_per_s: 1.0 / step_s,
+            window_steps: whole(WINDOW_S / step_s) + u32::from(WINDOW_S % step_s > 0.0),
             first_step_s: step_s * case.phase,
             bytes_per_s,
             estimate: 1.0 + uneven * case.estimate,
@@ -138,7 +161,7 @@ impl<'a> Sender<'a> {
 
     fn step(&mut self) {
         let seconds = std::mem::replace(&mut self.first_step_s, self.step_s);
-        let sent = self.ring.send(seconds, self.bytes_per_s, self.free_bytes);
+        let sent = self.ring.send(seconds, self.free_bytes);
         self.free_bytes = 0.0;
         self.passed(sent.seconds, sent.stream_bytes);
         self.window_s += sent.seconds;
@@ -156,49 +179,116 @@ impl<'a> Sender<'a> {
         self.sent_bytes += bytes;
     }
 
-    /// Takes whole steps at once, but the last before anything can be decided.
-    fn leap(&mut self) {
-        if self.first_step_s < self.step_s {
-            return;
-        }
-        // The threshold may yet rise to what the full bandwidth makes of it.
+    /// Whether the threshold is that of the full bandwidth, and the next estimate will be as well.
+    fn is_steady(&self) -> bool {
         let full = self.bytes_per_s * self.estimate * self.limit_s();
-        let floor = self.threshold_bytes.max(full);
-        let mut until_s = self.end_s;
-        if let Some(driver) = &self.driver {
-            until_s = until_s.min(driver.next_s());
+        nearly(self.threshold_bytes, full)
+            && nearly(self.window_bytes, self.window_s * self.bytes_per_s)
+    }
+
+    /// Takes at once all whole steps up to the next one after which something is decided, and
+    /// says whether there were any. Only while the estimate of the bandwidth stays what it is.
+    fn leap(&mut self) -> bool {
+        if !self.is_steady() || self.first_step_s < self.step_s {
+            return false;
         }
-        let fit = self.ring.whole_steps(self.step_s, self.bytes_per_s, floor);
-        let whole = fit.min(((until_s - self.now_s) / self.step_s).floor()) - 1.0;
-        // A window is at most two steps; shorter leaps would leave an old estimate in force.
-        if whole < 2.0 {
-            return;
+        let steps_per_byte = 1.0 / self.ring.bytes_in(self.step_s);
+        let until_s = match &self.driver {
+            Some(driver) => self.end_s.min(driver.next_s()),
+            None => self.end_s,
+        };
+        let over = (self.ring.pending_bytes() - self.threshold_bytes) * steps_per_byte;
+        let here = self.ring.plain_ahead_bytes() * steps_per_byte;
+        let in_time = (until_s - self.now_s) * self.steps_per_s;
+        let least = over.min(here).min(in_time);
+        let mut whole = whole(least);
+        // The step that crosses the threshold is taken along, unless rounding might decide it, or
+        // something else comes first.
+        let after = least - f64::from(whole);
+        if over <= least
+            && here >= least + 1.0
+            && in_time >= least + 1.0
+            && NEAR < after
+            && after < 1.0 - NEAR
+        {
+            whole += 1;
+        } else if after < NEAR {
+            whole = whole.saturating_sub(1);
         }
-        let sent = self.ring.send(whole * self.step_s, self.bytes_per_s, 0.0);
+        if whole == 0 {
+            return false;
+        }
+        let seconds = f64::from(whole) * self.step_s;
+        let sent = self.ring.send(seconds, 0.0);
         self.passed(sent.seconds, sent.stream_bytes);
-        self.threshold_bytes = sent.stream_bytes / sent.seconds * self.estimate * self.limit_s();
-        (self.window_s, self.window_bytes) = (0.0, 0.0);
+        // The steps that the window is old by, as if they had been taken one by one.
+        let mut steps = whole;
+        while self.window_s + self.step_s < WINDOW_S && steps > 0 && self.window_s > 0.0 {
+            self.window_s += self.step_s;
+            steps -= 1;
+        }
+        if steps > 0 {
+            if self.window_s > 0.0 {
+                // The next one fills it.
+                steps -= 1;
+            }
+            self.window_s = f64::from(steps % self.window_steps) * self.step_s;
+        }
+        self.window_bytes = self.window_s * self.bytes_per_s;
+        true
+    }
+
+    /// All rounds that are left, when nothing can come between: an even working set, a steady
+    /// bandwidth, no driver. Whether it converged with them.
+    fn even_rounds(&mut self) -> bool {
+        if self.driver.is_some() || !self.ring.is_even() || !self.is_steady() {
+            return false;
+        }
+        let step_bytes = self.ring.bytes_in(self.step_s);
+        let steps_per_byte = 1.0 / step_bytes;
+        let stream_per_s = self.bytes_per_s;
+        let seconds_per_byte = self.step_s * steps_per_byte;
+        loop {
+            let pending = self.ring.pending_bytes();
+            let steps = whole((pending - self.threshold_bytes) * steps_per_byte).saturating_add(1);
+            let mut seconds = f64::from(steps) * self.step_s;
+            if self.now_s + seconds - self.step_s >= self.end_s {
+                // It is given up within this round, step by step.
+                return false;
+            }
+            let mut left = pending - f64::from(steps) * step_bytes;
+            if left <= 0.0 {
+                // The last step ends early.
+                (seconds, left) = (pending * seconds_per_byte, 0.0);
+            }
+            self.now_s += seconds;
+            self.sent_bytes += seconds * stream_per_s;
+            self.syncs += 1;
+            self.ring.even_round(left, seconds);
+            let pending = self.ring.pending_bytes();
+            if pending <= self.threshold_bytes {
+                return true;
+            }
+            self.repeat(pending);
+        }
     }
 
     /// When a round begins as the one before did, all others until the end do.
     fn repeat(&mut self, pending_bytes: f64) {
         let before = std::mem::replace(
             &mut self.round,
-            Round {
-                pending_bytes,
-                at_s: self.now_s,
-                sent_bytes: self.sent_bytes,
-                threshold_bytes: self.threshold_bytes,
-            },
+            Round { pending_bytes, at_s: self.now_s, sent_bytes: self.sent_bytes },
         );
-        let alike = |one: f64, other: f64| (one - other).abs() <= ALIKE * other;
         if self.driver.is_some()
-            || !alike(pending_bytes, before.pending_bytes)
-            || !alike(self.threshold_bytes, before.threshold_bytes)
+            || !self.is_steady()
+            || !nearly(pending_bytes, before.pending_bytes)
         {
             return;
         }
         let round_s = self.now_s - before.at_s;
+        if round_s <= 0.0 {
+            return;
+        }
         let rounds = ((self.end_s - self.now_s) / round_s).floor();
         if rounds >= 1.0 {
             let bytes = self.sent_bytes - before.sent_bytes;

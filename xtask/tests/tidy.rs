@@ -89,6 +89,7 @@ fn what_is_computed_from_records_does_no_io() {
         "harness/src/metric.rs",
         "harness/src/model_lab/",
         "harness/src/plan/",
+        "harness/src/prediction.rs",
         "harness/src/report",
         "harness/src/settings",
         "harness/src/statistics",
