@@ -15,9 +15,11 @@
 pub mod adjust;
 pub mod effect;
 pub mod equivalence;
+pub mod kendall;
 pub mod median;
 pub mod normal;
 mod null;
+pub mod proportion;
 pub mod rank_sum;
 mod select;
 pub mod shift;

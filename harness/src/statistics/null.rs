@@ -83,8 +83,9 @@ impl Symmetric {
 /// The last few answers are remembered in the thread: simulations ask for the same sizes a
 /// thousand times.
 pub(super) fn untied(sizes: &[(usize, usize)]) -> Option<Rc<Symmetric>> {
+    type Known = HashMap<Vec<(usize, usize)>, Rc<Symmetric>>;
     thread_local! {
-        static KNOWN: RefCell<HashMap<Vec<(usize, usize)>, Rc<Symmetric>>> = RefCell::default();
+        static KNOWN: RefCell<Known> = RefCell::default();
     }
     let mut sizes: Vec<(usize, usize)> = sizes.iter().map(|&(n, m)| (n.max(m), n.min(m))).collect();
     sizes.sort_unstable();

@@ -48,21 +48,32 @@ pub fn stratified(strata: &[Stratum<'_>]) -> Option<RankTest> {
 /// baseline is a matter of f64 (whole numbers are safe).
 #[must_use]
 pub fn stratified_at(strata: &[Stratum<'_>], shift: f64) -> Option<RankTest> {
+    let (cells, twice_u) = ranked(strata, shift)?;
+    Some(match tails(&cells, twice_u) {
+        Some(tails) => RankTest::of(twice_u as f64 / 2.0, tails.at_most, tails.at_least, true),
+        None => by_normal(&cells, twice_u),
+    })
+}
+
+fn by_normal(cells: &[Cell], twice_u: u64) -> RankTest {
+    let (mean, variance) = (cells.iter().map(mean).sum(), cells.iter().map(variance).sum());
+    RankTest::normal(twice_u as f64 / 2.0, mean, variance)
+}
+
+/// What the distributions of the strata depend on, and twice the sum of their U.
+fn ranked(strata: &[Stratum<'_>], shift: f64) -> Option<(Vec<Cell>, u64)> {
     let ranked: Vec<Ranked> = used(strata)
         .map(|stratum| Ranked::of(stratum.baseline, stratum.candidate, shift))
         .collect::<Option<_>>()?;
-    if ranked.is_empty() {
-        return None;
-    }
     let twice_u = ranked.iter().map(|stratum| stratum.twice_u).sum();
-    let statistic = twice_u as f64 / 2.0;
-    let moments = |of: fn(&Cell) -> f64| ranked.iter().map(|stratum| of(&stratum.cell)).sum();
-    let (mean, variance) = (moments(mean), moments(variance));
     let cells: Vec<Cell> = ranked.into_iter().map(|stratum| stratum.cell).collect();
-    Some(match tails(&cells, twice_u) {
-        Some(tails) => RankTest::of(statistic, tails.at_most, tails.at_least, true),
-        None => RankTest::normal(statistic, mean, variance),
-    })
+    (!cells.is_empty()).then_some((cells, twice_u))
+}
+
+/// By the normal distribution, whatever the size.
+#[cfg(test)]
+pub(super) fn normal(strata: &[Stratum<'_>], shift: f64) -> Option<RankTest> {
+    ranked(strata, shift).map(|(cells, twice_u)| by_normal(&cells, twice_u))
 }
 
 /// The strata that have something to compare.
@@ -71,12 +82,12 @@ pub(super) fn used<'a, 'b>(strata: &'b [Stratum<'a>]) -> impl Iterator<Item = &'
 }
 
 /// Mean of U when the candidate is not shifted.
-pub(super) fn mean(cell: &Cell) -> f64 {
+fn mean(cell: &Cell) -> f64 {
     cell.baseline as f64 * cell.candidate as f64 / 2.0
 }
 
 /// Variance of U when the candidate is not shifted, given the ties.
-pub(super) fn variance(cell: &Cell) -> f64 {
+fn variance(cell: &Cell) -> f64 {
     let (n, m) = (cell.baseline as f64, cell.candidate as f64);
     let all = n + m;
     let tied: f64 = cell.groups.iter().map(|&t| (t as f64).powi(3) - t as f64).sum();

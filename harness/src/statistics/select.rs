@@ -11,8 +11,8 @@ pub(super) trait Pairs {
     fn at_most(&self, x: f64) -> u64;
     /// The least and the greatest.
     fn ends(&self) -> (f64, f64);
-    /// All of them, in any order.
-    fn all(&self) -> Vec<f64>;
+    /// All that lie between these two or are equal to one of them, in any order.
+    fn between(&self, low: f64, high: f64) -> Vec<f64>;
 }
 
 /// The median of the pairs, and the `index`-th least and greatest (counted from 1).
@@ -21,13 +21,16 @@ pub(super) fn median_and_ends(pairs: &impl Pairs, index: u64) -> (f64, f64, f64)
     let index = index.clamp(1, len.div_ceil(2));
     // Counted from 0, ascending.
     let ranks = [index - 1, (len - 1) / 2, len / 2, len - index];
-    let [low, below, above, high] =
-        if len <= MOST_MADE { by_making(pairs, ranks) } else { by_counting(pairs, ranks) };
+    let [low, below, above, high] = if len <= MOST_MADE {
+        by_making(pairs, ranks)
+    } else {
+        by_counting(pairs, ranks, MOST_MADE)
+    };
     (f64::midpoint(below, above), low, high)
 }
 
 fn by_making(pairs: &impl Pairs, ranks: [u64; 4]) -> [f64; 4] {
-    let mut all = pairs.all();
+    let mut all = pairs.between(f64::NEG_INFINITY, f64::INFINITY);
     // Each selection leaves what is less before what it selected.
     let mut rest = all.as_mut_slice();
     let mut found = [0.0; 4];
@@ -39,33 +42,52 @@ fn by_making(pairs: &impl Pairs, ranks: [u64; 4]) -> [f64; 4] {
     found
 }
 
-/// Bisects over all f64 between the least and the greatest value: at most 64 countings for each
-/// rank, and the answer is one of the values, to the last bit.
-fn by_counting(pairs: &impl Pairs, ranks: [u64; 4]) -> [f64; 4] {
+/// Bisects over the f64 between the least and the greatest value until few pairs are left, and
+/// makes those. The answers are pairs, to the last bit.
+fn by_counting(pairs: &impl Pairs, ranks: [u64; 4], most_made: u64) -> [f64; 4] {
     let (least, greatest) = pairs.ends();
+    // What was counted for one rank bounds the others too.
+    let mut counted = vec![(key(greatest), pairs.len())];
     ranks.map(|rank| {
+        // The answer is between these two; so many are less than the lower, or at most the upper.
         let (mut low, mut high) = (key(least), key(greatest));
-        while low < high {
-            let middle = (low & high) + ((low ^ high) >> 1);
-            if pairs.at_most(value(middle)) > rank { high = middle } else { low = middle + 1 }
+        let (mut less, mut at_most) = (0, pairs.len());
+        let mut bound = |at: i64, count: u64| {
+            if count > rank && at <= high {
+                (high, at_most) = (at, count);
+            } else if count <= rank && at >= low {
+                (low, less) = (at + 1, count);
+            }
+            (low < high && at_most - less > most_made).then(|| (low & high) + ((low ^ high) >> 1))
+        };
+        let mut next = None;
+        for &(at, count) in &counted {
+            next = bound(at, count);
         }
-        value(low) + 0.0
+        while let Some(middle) = next {
+            let count = pairs.at_most(value(middle));
+            counted.push((middle, count));
+            next = bound(middle, count);
+        }
+        if low == high {
+            return value(low);
+        }
+        let mut left = pairs.between(value(low), value(high));
+        let at = ((rank - less) as usize).min(left.len().saturating_sub(1));
+        *left.select_nth_unstable_by(at, f64::total_cmp).1
     })
 }
 
-/// Whole numbers in the order of the f64.
+/// Whole numbers in the order of the f64, next to each other for neighbours; both zeros are 0.
 fn key(x: f64) -> i64 {
-    in_order(x.to_bits().cast_signed())
+    let distance = x.abs().to_bits().cast_signed();
+    if x < 0.0 { -distance } else { distance }
 }
 
 /// The f64 of a [`key`].
 fn value(key: i64) -> f64 {
-    f64::from_bits(in_order(key).cast_unsigned())
-}
-
-/// Negative f64 are ordered the other way round by their bits. Its own inverse.
-fn in_order(bits: i64) -> i64 {
-    bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
+    let distance = f64::from_bits(key.unsigned_abs());
+    if key < 0 { -distance } else { distance }
 }
 
 /// All differences candidate less baseline, within strata. The samples are ascending and none is
@@ -101,11 +123,22 @@ impl Pairs for Differences {
         })
     }
 
-    fn all(&self) -> Vec<f64> {
-        let stratum = |(baseline, candidate): &(Vec<f64>, Vec<f64>)| -> Vec<f64> {
-            candidate.iter().flat_map(|c| baseline.iter().map(move |b| c - b)).collect()
-        };
-        self.0.iter().flat_map(stratum).collect()
+    fn between(&self, low: f64, high: f64) -> Vec<f64> {
+        let mut found = Vec::new();
+        for (baseline, candidate) in &self.0 {
+            let (mut first, mut last) = (0, 0);
+            for c in candidate {
+                // From the first that is near enough to the last that is not too near.
+                while first < baseline.len() && c - baseline[first] > high {
+                    first += 1;
+                }
+                while last < baseline.len() && c - baseline[last] >= low {
+                    last += 1;
+                }
+                found.extend(baseline[first..last.max(first)].iter().map(|b| c - b));
+            }
+        }
+        found
     }
 }
 
@@ -144,11 +177,20 @@ impl Pairs for Averages {
         (self.0[0], self.0[self.0.len() - 1])
     }
 
-    fn all(&self) -> Vec<f64> {
-        let with = |(at, a): (usize, &f64)| -> Vec<f64> {
-            self.0[at..].iter().map(|b| Self::of(*a, *b)).collect()
-        };
-        self.0.iter().enumerate().flat_map(with).collect()
+    fn between(&self, low: f64, high: f64) -> Vec<f64> {
+        let (mut first, mut last) = (self.0.len(), self.0.len());
+        let mut found = Vec::new();
+        for (at, &a) in self.0.iter().enumerate() {
+            while first > 0 && Self::of(a, self.0[first - 1]) >= low {
+                first -= 1;
+            }
+            while last > 0 && Self::of(a, self.0[last - 1]) > high {
+                last -= 1;
+            }
+            let first = first.max(at);
+            found.extend(self.0[first..last.max(first)].iter().map(|b| Self::of(a, *b)));
+        }
+        found
     }
 }
 
@@ -159,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn both_ways_agree(pairs: &impl Pairs, share: f64) {
-        let mut all = pairs.all();
+        let mut all = pairs.between(f64::NEG_INFINITY, f64::INFINITY);
         all.sort_by(f64::total_cmp);
         let len = all.len();
         assert_eq!(pairs.len(), len as u64);
@@ -172,7 +214,14 @@ mod tests {
         let ranks = [index - 1, (len as u64 - 1) / 2, len as u64 / 2, len as u64 - index];
         let expected = ranks.map(|rank| all[rank as usize]);
         assert_eq!(by_making(pairs, ranks), expected);
-        assert_eq!(by_counting(pairs, ranks), expected);
+        for most_made in [0, 1, 5] {
+            assert_eq!(by_counting(pairs, ranks, most_made), expected);
+        }
+        let some = (all[len / 3], all[len / 2]);
+        let mut between = pairs.between(some.0, some.1);
+        between.sort_by(f64::total_cmp);
+        all.retain(|x| some.0 <= *x && *x <= some.1);
+        assert_eq!(between, all);
     }
 
     proptest! {
@@ -189,9 +238,10 @@ mod tests {
         }
 
         #[test]
-        fn the_key_orders(a: f64, b: f64) {
-            prop_assert_eq!(key(a).cmp(&key(b)), a.total_cmp(&b));
-            prop_assert_eq!(value(key(a)).to_bits(), a.to_bits());
+        fn the_key_orders(a: f64, b in any::<f64>()) {
+            prop_assert_eq!(Some(key(a).cmp(&key(b))), a.partial_cmp(&b));
+            prop_assert_eq!(value(key(a)), a);
+            prop_assert_eq!((key(0.0), key(-0.0), key(-a)), (0, 0, -key(a)));
         }
     }
 

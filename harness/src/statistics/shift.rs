@@ -87,3 +87,28 @@ fn of(pairs: &impl Pairs, (index, confidence): (u64, f64)) -> Option<Shift> {
     let finite = [estimate, low, high].iter().all(|x| x.is_finite());
     finite.then_some(Shift { estimate, interval: Interval { low, high, confidence } })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The normal distribution finds nearly the same order statistic as the exact one.
+    #[test]
+    fn the_normal_distribution_takes_over_smoothly() {
+        for tail in [0.025, 0.05, 0.005] {
+            let n = 40.0f64;
+            let (mean, variance) = (n * n, n * n * (2.0 * n + 1.0) / 6.0);
+            let exact = index(untied(&[(40, 40), (40, 40)]), mean, variance, tail);
+            let normal = index(None, mean, variance, tail);
+            assert!(exact.0.abs_diff(normal.0) <= 2, "{exact:?} {normal:?}");
+            assert!((exact.1 - normal.1).abs() < 1e-3, "{exact:?} {normal:?}");
+            assert!(normal.1 >= 1.0 - 2.0 * tail, "{normal:?}");
+        }
+        // Beyond the exact distributions' reach.
+        let values: Vec<f64> = (0..2000).map(f64::from).collect();
+        let found = paired(&values, 0.95).unwrap();
+        assert_eq!(found.estimate, 999.5);
+        assert!((found.interval.low + found.interval.high - 1999.0).abs() < 1e-9);
+        assert!((0.95..0.9501).contains(&found.interval.confidence), "{found:?}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod agree;
 mod enumerate;
+mod scipy;
 mod simulate;
 
 use super::normal;

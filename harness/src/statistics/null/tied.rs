@@ -18,6 +18,23 @@ impl Cell {
     fn is_tied(&self) -> bool {
         self.groups.len() < self.baseline + self.candidate
     }
+
+    /// Twice the midrank of each value, ascending.
+    fn doubled_ranks(&self) -> Vec<usize> {
+        let mut ranks = Vec::with_capacity(self.baseline + self.candidate);
+        for &equal in &self.groups {
+            let twice_midrank = 2 * ranks.len() + equal + 1;
+            ranks.extend(std::iter::repeat_n(twice_midrank, equal));
+        }
+        ranks
+    }
+
+    /// The least that twice U can be: with the candidate's values at the low end. More than zero
+    /// where a tie lies across.
+    fn least(&self) -> usize {
+        let least: usize = self.doubled_ranks().iter().take(self.candidate).sum();
+        least - self.candidate * (self.candidate + 1)
+    }
 }
 
 /// Probabilities beyond an observed statistic, which is part of both.
@@ -32,47 +49,72 @@ pub(in super::super) struct Tails {
 /// The tails of twice the sum of the cells' U at `twice_u`; `None` where they would cost more than
 /// [`MOST_STEPS`].
 pub(in super::super) fn tails(cells: &[Cell], twice_u: u64) -> Option<Tails> {
+    let pairs: u64 = cells.iter().map(|cell| (cell.baseline * cell.candidate) as u64).sum();
+    // The upper tail is the lower one of the values in descending order. Only the smaller one is
+    // computed, and of every distribution only what can lie in it.
+    if twice_u <= pairs {
+        let (at_most, at) = lower_tail(cells, usize::try_from(twice_u).ok()?)?;
+        return Some(Tails { at_most, at_least: 1.0 - at_most + at });
+    }
+    let mut turned = cells.to_vec();
+    turned.iter_mut().for_each(|cell| cell.groups.reverse());
+    let (at_least, at) = lower_tail(&turned, usize::try_from(2 * pairs - twice_u).ok()?)?;
+    Some(Tails { at_most: 1.0 - at_least + at, at_least })
+}
+
+/// Probability of at most this, and of exactly this.
+fn lower_tail(cells: &[Cell], twice_u: usize) -> Option<(f64, f64)> {
     let (tied, without): (Vec<&Cell>, Vec<&Cell>) = cells.iter().partition(|cell| cell.is_tied());
     let sizes: Vec<(usize, usize)> =
         without.iter().map(|cell| (cell.baseline, cell.candidate)).collect();
-    if tied.is_empty() {
-        let null = untied(&sizes)?;
-        let u = twice_u / 2;
-        return Some(Tails { at_most: null.at_most(u), at_least: null.at_least(u) });
+    let untied = if sizes.is_empty() { None } else { Some(untied(&sizes)?) };
+    if let (Some(null), true) = (&untied, tied.is_empty()) {
+        let u = twice_u as u64 / 2;
+        let at_most = null.at_most(u);
+        return Some((at_most, at_most - if u > 0 { null.at_most(u - 1) } else { 0.0 }));
     }
-    let mut steps = 0.0;
+    if cost(&tied, untied.as_ref().map_or(1, |null| null.at_most.len())) > MOST_STEPS {
+        return None;
+    }
+    let least: usize = tied.iter().map(|cell| cell.least()).sum();
+    let rest = twice_u.checked_sub(least)?;
     // The distribution of the whole is never needed, only two halves whose sum it is.
     let mut halves = [Lattice::nothing(), Lattice::nothing()];
-    if !sizes.is_empty() {
-        halves[0] = Lattice { start: 0, step: 2, p: untied(&sizes)?.all() };
+    if let Some(null) = untied {
+        let mut p = null.all();
+        p.truncate(rest / 2 + 1);
+        halves[0] = Lattice { step: 2, p };
     }
     for cell in tied {
-        steps += cost(cell);
-        if steps > MOST_STEPS {
-            return None;
-        }
-        let next = Lattice::of(cell);
+        let next = Lattice::of(cell, rest);
         let shorter = usize::from(halves[1].p.len() < halves[0].p.len());
-        steps += next.p.len() as f64 * halves[shorter].p.len() as f64;
-        if steps > MOST_STEPS {
-            return None;
-        }
-        halves[shorter] = halves[shorter].plus(&next);
+        halves[shorter] = halves[shorter].plus(&next, rest);
     }
-    Some(halves[0].tails(&halves[1], i64::try_from(twice_u).ok()?))
+    Some(halves[0].lower_tail(&halves[1], rest))
 }
 
-/// Additions that [`Lattice::of`] takes, at most.
-fn cost(cell: &Cell) -> f64 {
-    let (n, m) = (cell.baseline as f64, cell.candidate as f64);
-    // Beyond 1,000 values the number of ways would be no f64.
-    if n + m > 1_000.0 { f64::INFINITY } else { (n * m).powi(2) }
+/// Additions and multiplications that [`lower_tail`] takes, at most. It does not depend on what was
+/// observed: whether a test is exact should not either.
+fn cost(tied: &[&Cell], without: usize) -> f64 {
+    let mut halves = [2.0 * without as f64, 1.0];
+    let mut steps = 0.0;
+    for cell in tied {
+        let pairs = cell.baseline as f64 * cell.candidate as f64;
+        // Beyond 1,000 values the number of ways would be no f64.
+        if cell.baseline + cell.candidate > 1_000 {
+            return f64::INFINITY;
+        }
+        let shorter = usize::from(halves[1] < halves[0]);
+        steps += pairs * pairs + 2.0 * pairs * halves[shorter];
+        halves[shorter] += 2.0 * pairs;
+    }
+    steps
 }
 
-/// A distribution over `start`, `start + step`, …
+/// Probabilities of the least value that there is, of one step more, of two, … as far as they are
+/// needed.
 #[derive(Debug)]
 struct Lattice {
-    start: i64,
     step: usize,
     p: Vec<f64>,
 }
@@ -82,35 +124,25 @@ fn greatest_common_divisor(a: usize, b: usize) -> usize {
 }
 
 impl Lattice {
-    /// Always zero.
+    /// Always the least value.
     fn nothing() -> Self {
-        Self { start: 0, step: 0, p: vec![1.0] }
+        Self { step: 0, p: vec![1.0] }
     }
 
-    /// Of twice U of one cell.
-    fn of(cell: &Cell) -> Self {
-        // Twice the midrank of each value.
-        let mut ranks = Vec::with_capacity(cell.baseline + cell.candidate);
-        for &equal in &cell.groups {
-            let twice_midrank = 2 * ranks.len() + equal + 1;
-            ranks.extend(std::iter::repeat_n(twice_midrank, equal));
+    /// Of twice U of one cell, up to `most` above its least.
+    fn of(cell: &Cell, most: usize) -> Self {
+        let mut ranks = cell.doubled_ranks();
+        // The smaller sample is chosen. U is least with the candidate's ranks at the low end, and
+        // the baseline's at the high one.
+        let chosen = cell.baseline.min(cell.candidate);
+        if cell.candidate > cell.baseline {
+            let highest = ranks[ranks.len() - 1];
+            ranks = ranks.into_iter().rev().map(|rank| highest - rank).collect();
         }
-        let (least, all) = (ranks[0], ranks.iter().sum::<usize>());
+        let least = ranks[0];
         let step = ranks.iter().fold(0, |step, rank| greatest_common_divisor(rank - least, step));
-        let steps: Vec<usize> = ranks.iter().map(|rank| (rank - least) / step.max(1)).collect();
-        // The smaller sample is chosen; the sum of the other is what is left.
-        let fewer = cell.baseline.min(cell.candidate);
-        let lowest: usize = ranks[..fewer].iter().sum();
-        let p = sums_of_choices(&steps, fewer);
-        let (lowest, p) = if cell.candidate <= cell.baseline {
-            (lowest, p)
-        } else {
-            let highest = lowest + step * (p.len() - 1);
-            (all - highest, p.into_iter().rev().collect())
-        };
-        // Twice U is the sum of the candidate's doubled ranks less the least it could be.
-        let start = lowest as i64 - (cell.candidate * (cell.candidate + 1)) as i64;
-        Self { start, step, p }
+        ranks.iter_mut().for_each(|rank| *rank = (*rank - least) / step.max(1));
+        Self { step, p: sums_of_choices(&ranks, chosen, most / step.max(1)) }
     }
 
     /// The same distribution with a step that divides the own one.
@@ -126,54 +158,55 @@ impl Lattice {
         p
     }
 
-    /// Of the sum of the two.
-    fn plus(&self, other: &Self) -> Self {
+    /// Of the sum of the two, up to `most` above its least.
+    fn plus(&self, other: &Self, most: usize) -> Self {
         let step = greatest_common_divisor(self.step, other.step);
-        let (mut outer, mut inner) = (self.with_step(step), other.with_step(step));
-        // Zeros are only skipped in the outer one.
-        if self.step < other.step {
-            std::mem::swap(&mut outer, &mut inner);
-        }
-        let mut p = vec![0.0; outer.len() + inner.len() - 1];
-        for (at, &a) in outer.iter().enumerate().filter(|(_, a)| **a > 0.0) {
-            for (sum, &b) in p[at..].iter_mut().zip(&inner) {
-                *sum += a * b;
+        let (mut outer, inner) = (self.with_step(step), other.with_step(step));
+        let length = (outer.len() + inner.len() - 1).min(most / step.max(1) + 1);
+        let mut p = vec![0.0; length];
+        // Four at a time: the sums are read and written a quarter as often, which is what takes
+        // the time. Zeros before and behind make all windows whole.
+        outer.resize(outer.len().next_multiple_of(4), 0.0);
+        let padded = [&[0.0; 3], inner.as_slice(), &[0.0; 3]].concat();
+        for (four, at) in outer.chunks_exact(4).zip((0..length).step_by(4)) {
+            let (a, b, c, d) = (four[0], four[1], four[2], four[3]);
+            for (sum, with) in p[at..].iter_mut().zip(padded.windows(4)) {
+                *sum += a * with[3] + b * with[2] + c * with[1] + d * with[0];
             }
         }
-        Self { start: self.start + other.start, step, p }
+        Self { step, p }
     }
 
-    /// The tails of the sum of the two.
-    fn tails(&self, other: &Self, observed: i64) -> Tails {
-        // Below[k] and above[k]: probability of the first k, and of all but the first k.
-        let mut below = vec![0.0];
-        let mut above = vec![0.0];
-        for (first, last) in other.p.iter().zip(other.p.iter().rev()) {
-            below.push(below[below.len() - 1] + first);
-            above.push(above[above.len() - 1] + last);
-        }
-        above.reverse();
-        let step = other.step.max(1) as i64;
-        let longest = other.p.len() as i64;
-        let mut tails = Tails { at_most: 0.0, at_least: 0.0 };
+    /// Probability that the sum of the two is at most `most` above its least, and that it is that.
+    fn lower_tail(&self, other: &Self, most: usize) -> (f64, f64) {
+        let mut sum = 0.0;
+        let at_most: Vec<f64> = other
+            .p
+            .iter()
+            .map(|p| {
+                sum += p;
+                sum
+            })
+            .collect();
+        let step = other.step.max(1);
+        let mut tail = (0.0, 0.0);
         for (at, &p) in self.p.iter().enumerate() {
-            let rest = observed - self.start - (at * self.step) as i64 - other.start;
-            // Points of the other at or below the rest, and points strictly below it.
-            let up_to = (rest.div_euclid(step) + 1).clamp(0, longest);
-            let before = ((rest - 1).div_euclid(step) + 1).clamp(0, longest);
-            tails.at_most += p * below[up_to as usize];
-            tails.at_least += p * above[before as usize];
+            let Some(rest) = most.checked_sub(at * self.step) else { break };
+            tail.0 += p * at_most[(rest / step).min(at_most.len() - 1)];
+            if rest % step == 0 {
+                tail.1 += p * other.p.get(rest / step).copied().unwrap_or(0.0);
+            }
         }
-        tails
+        tail
     }
 }
 
 /// Probability of each sum of `chosen` of the ascending `scores`, all choices equally likely; the
-/// first is that of the least sum.
+/// first is that of the least sum, the last at most `most` above it.
 ///
 /// Goes through the scores one by one and keeps, for each number of them chosen so far, the ways
 /// to each sum (after Streitberg and Röhmel 1986). No sum is kept that cannot be reached.
-fn sums_of_choices(scores: &[usize], chosen: usize) -> Vec<f64> {
+fn sums_of_choices(scores: &[usize], chosen: usize, most: usize) -> Vec<f64> {
     let n = scores.len();
     // Row k: ways to choose k, from their least sum on.
     let mut rows: Vec<Vec<f64>> = vec![Vec::new(); chosen + 1];
@@ -186,17 +219,21 @@ fn sums_of_choices(scores: &[usize], chosen: usize) -> Vec<f64> {
             let (without, row) = (&before[k - 1], &mut from[0]);
             // Taking this one instead of the k-th least is so much more than the least sum.
             let more = score - scores[k - 1];
-            if row.len() < more + without.len() {
-                row.resize(more + without.len(), 0.0);
+            if more > most {
+                continue;
+            }
+            let length = (more + without.len()).min(most + 1);
+            if row.len() < length {
+                row.resize(length, 0.0);
             }
             for (ways, with) in row[more..].iter_mut().zip(without) {
                 *ways += with;
             }
         }
     }
+    let all = (0..chosen).fold(1.0, |ways, k| ways * (n - k) as f64 / (k + 1) as f64);
     let mut ways = rows.swap_remove(chosen);
-    let total: f64 = ways.iter().sum();
-    ways.iter_mut().for_each(|ways| *ways /= total);
+    ways.iter_mut().for_each(|ways| *ways /= all);
     ways
 }
 
@@ -208,13 +245,14 @@ mod tests {
     proptest! {
         #[test]
         fn choices_are_what_enumeration_finds(
-            mut scores in prop::collection::vec(0usize..6, 1..9), share in 0.0f64..1.0
+            mut scores in prop::collection::vec(0usize..6, 1..9), share in 0.0f64..1.0,
+            most in 0usize..30
         ) {
             scores.sort_unstable();
             let chosen = (share * (scores.len() + 1) as f64) as usize;
-            let found = sums_of_choices(&scores, chosen);
+            let found = sums_of_choices(&scores, chosen, most);
             let least: usize = scores[..chosen].iter().sum();
-            let mut ways = vec![0.0; found.len()];
+            let mut ways = vec![0.0; 64];
             let mut total = 0.0;
             for choice in 0..1u32 << scores.len() {
                 if choice.count_ones() as usize == chosen {
@@ -225,16 +263,18 @@ mod tests {
                     total += 1.0;
                 }
             }
-            for (p, ways) in found.iter().zip(ways) {
-                prop_assert!((p - ways / total).abs() < 1e-14);
+            for (sum, ways) in ways.iter().enumerate() {
+                let p = found.get(sum).copied().unwrap_or(0.0);
+                prop_assert!((p - ways / total).abs() < 1e-14 || sum > most);
             }
+            prop_assert!(found.len() <= most + 1);
         }
 
         #[test]
         fn a_cell_without_ties_is_the_untied_one(n in 1usize..8, m in 1usize..8) {
             let cell = Cell { baseline: n, candidate: m, groups: vec![1; n + m] };
-            let lattice = Lattice::of(&cell);
-            prop_assert_eq!((lattice.start, lattice.step), (0, 2));
+            let lattice = Lattice::of(&cell, usize::MAX - 1);
+            prop_assert_eq!((cell.least(), lattice.step, lattice.p.len()), (0, 2, n * m + 1));
             for (a, b) in lattice.p.iter().zip(untied(&[(n, m)]).unwrap().all()) {
                 prop_assert!((a - b).abs() < 1e-14);
             }
@@ -244,8 +284,7 @@ mod tests {
     #[test]
     fn cells_that_are_all_one_value_are_a_point() {
         let cell = Cell { baseline: 3, candidate: 2, groups: vec![5] };
-        let lattice = Lattice::of(&cell);
-        assert_eq!((lattice.start, lattice.p.len()), (6, 1));
+        assert_eq!((cell.least(), Lattice::of(&cell, 9).p.len()), (6, 1));
         let both = tails(&[cell.clone(), cell], 12).unwrap();
         assert_eq!((both.at_most, both.at_least), (1.0, 1.0));
     }
