@@ -30,7 +30,7 @@ pub enum Happening<'a> {
     Live(Live<'a>),
     /// It has a record.
     Ends(&'a Record),
-    /// A block is complete, and the run may end early: what is known now.
+    /// A block is complete after which the run may end: what is known now.
     BlockEnds(&'a Stopping),
 }
 
@@ -172,7 +172,10 @@ impl Script<'_> {
             if let Some(tally) = &mut tally {
                 tally.add(&trial.record);
                 if tally.is_between_blocks() {
-                    tell(Happening::BlockEnds(&tally.stopping()));
+                    let stopping = tally.stopping();
+                    if stopping.blocks >= self.experiment.replicates.least() {
+                        tell(Happening::BlockEnds(&stopping));
+                    }
                 }
             }
         }

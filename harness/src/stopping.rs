@@ -3,6 +3,8 @@
 //! Pure. Precision and never significance: a run that may end as soon as a difference shows
 //! finds differences that are not there (METHODOLOGY.md, "How many trials").
 
+mod words;
+
 use crate::{
     experiment::{Replicates, UntilPrecise},
     plan::Plan,
@@ -236,74 +238,6 @@ pub fn of_run(manifest: &Manifest, records: &[Record]) -> Option<Stopping> {
     let mut tally = Tally::of_manifest(manifest)?;
     records.iter().for_each(|record| tally.add(record));
     Some(tally.stopping())
-}
-
-impl Stopping {
-    /// In words, for a report: `precise after 7 of at most 20 blocks: …`.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let blocks = |n: u32| format!("{n} block{}", if n == 1 { "" } else { "s" });
-        let mut words = match self.state {
-            State::Precise => {
-                let asked: Vec<String> = self
-                    .precision
-                    .iter()
-                    .map(|(name, percent)| format!("{name} to ±{}", per_cent(*percent)))
-                    .collect();
-                format!(
-                    "precise after {} of at most {}: every cell's median is known (95 % interval): {}",
-                    self.blocks,
-                    blocks(self.most),
-                    asked.join(", ")
-                )
-            }
-            State::NotPrecise => format!("not precise after {}", blocks(self.blocks)),
-            State::GoesOn => {
-                format!("{} of at most {} so far", self.blocks, blocks(self.most))
-            }
-        };
-        if let Some(worst) = self.imprecise.first() {
-            words.push_str(&format!(": {}", worst.words()));
-            if let others @ 1.. = self.imprecise.len() - 1 {
-                words.push_str(&format!(", and {others} more"));
-            }
-        }
-        if let Some(first) = self.not_waited_for.first() {
-            words.push_str(&format!("; not waited for: {}", first.words()));
-            if let others @ 1.. = self.not_waited_for.len() - 1 {
-                words.push_str(&format!(", and {others} more"));
-            }
-        }
-        words
-    }
-}
-
-impl Imprecise {
-    /// `CELL: total_time ±8 % of 5 %`.
-    fn words(&self) -> String {
-        let Self { cell, metric, n, half_width_percent, wanted_percent } = self;
-        let wanted = per_cent(*wanted_percent);
-        match half_width_percent {
-            Some(width) => format!("{cell}: {metric} ±{}, asked for ±{wanted}", per_cent(*width)),
-            None if *n < LEAST_FOR_AN_INTERVAL => {
-                format!("{cell}: {n} values of {metric} have no 95 % interval")
-            }
-            None => format!("{cell}: the median of {metric} is 0"),
-        }
-    }
-}
-
-impl NotWaitedFor {
-    fn words(&self) -> String {
-        let Self { cell, metric, n, of } = self;
-        format!("{cell}: {metric} in {n} of {of} trials")
-    }
-}
-
-/// Two figures of what is below ten.
-fn per_cent(percent: f64) -> String {
-    let text = if percent < 10.0 { format!("{percent:.1}") } else { format!("{percent:.0}") };
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 fn count(length: usize) -> u32 {

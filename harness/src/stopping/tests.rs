@@ -48,7 +48,7 @@ fn five_values_are_never_precise_and_six_equal_ones_are() {
         let stopping = stopping(&rule, 20, 1, &records[..n]);
         assert_eq!(stopping.state, State::GoesOn, "{n}");
     }
-    assert!(stopping(&rule, 20, 1, &records[..5]).words().contains("5 values of total_time have"));
+    assert!(stopping(&rule, 20, 1, &records[..5]).words().contains("5 values have no 95 %"));
     let stopping = stopping(&rule, 20, 1, &records);
     assert_eq!((stopping.state, stopping.blocks), (State::Precise, 6));
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_median_of_zero_is_precise_only_without_spread() {
     assert_eq!(of([0.0; 6]).state, State::Precise);
     let spread = of([-1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
     assert_eq!(spread.imprecise[0].half_width_percent, None);
-    assert_eq!(spread.imprecise[0].words(), "a: the median of total_time is 0");
+    assert!(spread.words().contains("a: the median of total_time is 0"));
 }
 
 #[test]

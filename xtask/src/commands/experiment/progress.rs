@@ -109,7 +109,7 @@ impl Progress {
             }
             Happening::BlockEnds(stopping) => {
                 let cleared = if self.terminal { "\r\x1b[K" } else { "" };
-                show::tell_raw(&format!("{cleared}{}\n", stopping.words()));
+                show::tell_raw(&format!("{cleared}{}\n", stopping.progress()));
             }
         }
     }
