@@ -1,4 +1,4 @@
-//! End-to-end tests: the program as a user runs it, on real QEMU.
+//! End-to-end tests: the program as a user runs it, on real QEMU or on the model lab.
 //!
 //! One at a time, whatever runs them ([`support::Sandbox`]), because two migrations side by side
 //! would disturb each other. None is timed: a slow machine is no failure.
@@ -10,6 +10,7 @@ mod interruption;
 mod judging;
 mod kills;
 mod known_bad_qemu;
+mod model_lab;
 mod ordinary_user;
 mod qemus;
 mod support;

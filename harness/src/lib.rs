@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: spec → plan → trial → record → summary → report.
 
+pub mod aa_pool;
 pub mod claim;
 pub mod experiment;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod fixture;
 pub mod judge;
 pub mod link_check;
 pub mod metric;
+pub mod model_lab;
 pub mod plan;
 pub mod prediction;
 pub mod record;
@@ -18,5 +20,6 @@ pub mod run_folder;
 pub mod series;
 pub mod settings;
 pub mod statistics;
+pub mod stopping;
 pub mod summary;
 pub mod trial;

@@ -6,7 +6,8 @@ use crate::{
     plan::{Plan, PlannedTrial},
     record::Record,
     run_folder::{self, RunWriter},
-    trial::{self, Equipment, Intervention, LabLost, Live, Order},
+    stopping::{Stopping, Tally},
+    trial::{self, Equipment, Finished, Intervention, LabLost, Live, Order},
 };
 use lab::RunningLab;
 use std::future::Future;
@@ -29,12 +30,14 @@ pub enum Happening<'a> {
     Live(Live<'a>),
     /// It has a record.
     Ends(&'a Record),
+    /// A block is complete after which the run may end: what is known now.
+    BlockEnds(&'a Stopping),
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
-    /// Every trial of the plan has a record.
+    /// Every trial of the plan has a record, or every median is as precise as was asked for.
     Finished,
     /// The user broke it off; the trial that was running has no record.
     Interrupted,
@@ -69,14 +72,69 @@ pub struct Runner<'a> {
     pub intervention: Option<&'a dyn Intervention>,
 }
 
+/// What turns an order into a record: a lab with its guests, or the model.
+pub trait Trials {
+    /// Whether anything is sampled in a trial that is to be kept beside its record.
+    const KEEPS_SERIES: bool;
+
+    /// Makes one trial.
+    ///
+    /// # Errors
+    /// Only when the lab is gone.
+    fn trial(
+        &mut self,
+        order: &Order,
+        live: &mut (dyn FnMut(Live<'_>) + Send),
+    ) -> impl Future<Output = Result<Finished, LabLost>>;
+}
+
+impl Trials for Runner<'_> {
+    const KEEPS_SERIES: bool = true;
+
+    async fn trial(
+        &mut self,
+        order: &Order,
+        live: &mut (dyn FnMut(Live<'_>) + Send),
+    ) -> Result<Finished, LabLost> {
+        trial::run(self.lab, self.equipment, order, self.intervention, live).await
+    }
+}
+
 impl Runner<'_> {
-    /// Runs the trials of the plan that the folder has no record of, in their planned order,
-    /// until all are done or `interrupted` comes true.
+    /// As [`Script::run`], with guests on the lab.
     ///
     /// # Errors
     /// When the lab is gone, or the folder cannot be written.
     pub async fn run(
+        mut self,
+        writer: &mut RunWriter,
+        interrupted: impl Future<Output = ()>,
+        tell: &mut (dyn FnMut(Happening<'_>) + Send),
+    ) -> Result<RunEnd, RunError> {
+        let script = Script { experiment: self.experiment, plan: self.plan };
+        script.run(&mut self, writer, interrupted, tell).await
+    }
+}
+
+/// What a run is to do, whatever makes its trials.
+#[derive(Clone, Copy, Debug)]
+pub struct Script<'a> {
+    /// The experiment.
+    pub experiment: &'a Experiment,
+    /// Its plan.
+    pub plan: &'a Plan,
+}
+
+impl Script<'_> {
+    /// Runs the trials of the plan that the folder has no record of, in their planned order,
+    /// until all are done, or enough of them by the experiment's precision, or `interrupted` comes
+    /// true.
+    ///
+    /// # Errors
+    /// When the lab is gone, or the folder cannot be written.
+    pub async fn run<T: Trials>(
         &self,
+        trials: &mut T,
         writer: &mut RunWriter,
         interrupted: impl Future<Output = ()>,
         tell: &mut (dyn FnMut(Happening<'_>) + Send),
@@ -86,12 +144,16 @@ impl Runner<'_> {
         let of = self.plan.trials.len();
         let before =
             self.plan.trials.iter().filter(|trial| finished.contains(&trial.trial)).count();
+        let mut tally = self.tally(writer)?;
         for (done, planned) in (before..).zip(self.plan.remaining(&finished)) {
+            if tally.as_ref().is_some_and(Tally::is_over) {
+                break;
+            }
             let cell = &self.plan.cell_of(planned).id;
             tell(Happening::Begins { done, of, trial: planned, cell });
             let order = self.order(writer.folder().name(), planned);
             let mut live = |live: Live<'_>| tell(Happening::Live(live));
-            let trial = trial::run(self.lab, self.equipment, &order, self.intervention, &mut live);
+            let trial = trials.trial(&order, &mut live);
             let trial = tokio::select! {
                 // An interruption that has come counts even when the trial has just ended.
                 biased;
@@ -102,11 +164,31 @@ impl Runner<'_> {
                 let path = writer.folder().logs().join(format!("{}.log", planned.trial));
                 std::fs::write(&path, &trial.log).map_err(|error| RunError::Log(path, error))?;
             }
-            writer.write_series(planned.trial, &trial.series)?;
+            if T::KEEPS_SERIES {
+                writer.write_series(planned.trial, &trial.series)?;
+            }
             writer.append(&trial.record)?;
             tell(Happening::Ends(&trial.record));
+            if let Some(tally) = &mut tally {
+                tally.add(&trial.record);
+                if tally.is_between_blocks() {
+                    let stopping = tally.stopping();
+                    if stopping.blocks >= self.experiment.replicates.least() {
+                        tell(Happening::BlockEnds(&stopping));
+                    }
+                }
+            }
         }
         Ok(RunEnd::Finished)
+    }
+
+    /// What decides whether the run ends early, with the records there are.
+    fn tally(&self, writer: &RunWriter) -> Result<Option<Tally>, run_folder::Error> {
+        let Some(rule) = self.experiment.replicates.rule() else { return Ok(None) };
+        let mut tally = Tally::new(rule, self.plan);
+        let records = writer.folder().records()?.records;
+        records.iter().for_each(|record| tally.add(record));
+        Ok(Some(tally))
     }
 
     fn order(&self, run: &str, planned: &PlannedTrial) -> Order {

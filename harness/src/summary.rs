@@ -21,6 +21,7 @@ pub use tally::Tally;
 
 use crate::metric;
 use crate::record::{Outcome, Record};
+use crate::stopping::Stopping;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +52,9 @@ pub struct Summary {
     pub phases: Vec<PhaseSummary>,
     /// One a cell, ordered by their factors.
     pub cells: Vec<CellSummary>,
+    /// Why the run stopped where it did; `None` where the number of its trials was fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Stopping>,
 }
 
 /// What came of a cell.
@@ -157,7 +161,8 @@ pub fn applies(outcome: Outcome, name: &str) -> bool {
 }
 
 impl Summary {
-    /// Summarises the records of a run, in whatever order they come.
+    /// Summarises the records of a run, in whatever order they come. Whether it stopped early is
+    /// not for records alone to say: [`crate::stopping::of_run`].
     #[must_use]
     pub fn of(records: &[Record]) -> Self {
         let mut tally = Tally::new();

@@ -142,6 +142,7 @@ Examples:
   cargo xtask experiment --shard 1/3                      every third block
   cargo xtask experiment my.yaml --qemu new=/opt/qemu/bin/qemu-system-x86_64
                                                           `new` is a level of its factor `qemu`
+  cargo xtask experiment experiments/precopy.yaml --lab model   by the model, in a second
 
 Environment:
   PRECOPY_QEMU       the lab's own QEMU
@@ -200,8 +201,9 @@ pub struct ExperimentArgs {
     /// The experiment's file [default: experiments/quick.yaml]
     #[arg(value_name = "FILE", conflicts_with = "resume")]
     pub file: Option<Utf8PathBuf>,
-    /// The lab's file [default: labs/local.yaml]
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    /// The lab's file, or `model` to compute every trial in virtual time, without QEMU and without
+    /// a lab [default: labs/local.yaml]
+    #[arg(long, value_name = "FILE|model", conflicts_with = "resume")]
     pub lab: Option<Utf8PathBuf>,
     /// Install what is missing first
     #[arg(long)]

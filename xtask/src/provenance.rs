@@ -12,11 +12,15 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 /// # Errors
 /// None that a plan can cause.
 pub fn plan_hash(plan: &Plan) -> Result<String> {
-    let digest = Sha256::digest(serde_json::to_vec(plan)?);
-    Ok(digest.iter().fold(String::new(), |mut text, byte| {
+    Ok(sha256(&serde_json::to_vec(plan)?))
+}
+
+/// SHA-256, hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _infallible = write!(text, "{byte:02x}");
         text
-    }))
+    })
 }
 
 /// Versions of the tools that take part besides QEMU.

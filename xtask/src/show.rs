@@ -12,6 +12,7 @@ use harness::{
     judge::{self, Judgement, Rules, Sample, SampleBuilder},
     report::{self, Run, Style},
     run_folder::{Contents, RunFolder},
+    stopping,
     summary::{Summary, Tally},
 };
 use rustix::fd::AsFd;
@@ -40,12 +41,16 @@ impl<'a> Shown<'a> {
         let experiment = manifest.as_ref().and_then(|manifest| judging::experiment(manifest).ok());
         let mut tests = Tests::new(experiment.as_ref().map_or(&[], |it| it.claims.as_slice()));
         let rules = experiment.map(|experiment| experiment.judge);
+        let mut stopping = manifest.as_ref().and_then(stopping::Tally::of_manifest);
         let both = manifest.zip(rules.as_ref());
         let mut sample = both.map(|(manifest, rules)| SampleBuilder::new(&manifest, rules));
         // The one place where the records of a run go by.
         let contents = folder.read(|record| {
             tally.add(record);
             tests.add(record);
+            if let Some(stopping) = &mut stopping {
+                stopping.add(record);
+            }
             if let Some(sample) = &mut sample {
                 sample.add(record);
             }
@@ -53,10 +58,12 @@ impl<'a> Shown<'a> {
         let contents = contents.map_err(|error| Failure::new(Exit::InvalidInput, error))?;
         let warnings = contents.manifest.as_ref().map(|manifest| manifest.warnings.clone());
         let warnings = warnings.unwrap_or_default();
+        let mut summary = tally.summary();
+        summary.stopping = stopping.map(|stopping| stopping.stopping());
         Ok(Self {
             folder,
             contents,
-            summary: tally.summary(),
+            summary,
             warnings,
             claims: tests.finish(),
             sample: sample.map(SampleBuilder::finish).zip(rules),

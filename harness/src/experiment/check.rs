@@ -2,6 +2,7 @@
 
 mod cells;
 mod levels;
+mod replicates;
 
 use super::{Experiment, Selection, qemus};
 use lab::{
@@ -10,7 +11,6 @@ use lab::{
 };
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
-const REPLICATES: RangeInclusive<u32> = 1..=1000;
 const MAX_TIME: RangeInclusive<Millis> = Millis(1_000)..=Millis(3_600_000);
 const HEARTBEAT_INTERVAL: RangeInclusive<Millis> = Millis(1)..=Millis(100);
 /// More cells than this are no experiment that anybody waits for.
@@ -68,29 +68,31 @@ fn top(parsed: &Parsed<Experiment>, problems: &mut Vec<Problem>) {
                 .hint("keep it to one line; comments, `# …`, have room for more"),
         );
     }
-    range(parsed, "replicates", experiment.replicates, &REPLICATES, problems);
-    range(parsed, "max_time", experiment.max_time, &MAX_TIME, problems);
-    range(
+    replicates::check(parsed, problems);
+    range_at(parsed, &["max_time"], experiment.max_time, &MAX_TIME, problems);
+    range_at(
         parsed,
-        "heartbeat_interval",
+        &["heartbeat_interval"],
         experiment.heartbeat_interval,
         &HEARTBEAT_INTERVAL,
         problems,
     );
 }
 
-fn range<T: PartialOrd + std::fmt::Display>(
+/// Refuses what lies outside of the range; its name is the last step of `path`.
+fn range_at<T: PartialOrd + std::fmt::Display>(
     parsed: &Parsed<Experiment>,
-    key: &str,
+    path: &[&str],
     value: T,
     range: &RangeInclusive<T>,
     problems: &mut Vec<Problem>,
 ) {
     if !range.contains(&value) {
         let possible = possible(range);
+        let name = path.last().copied().unwrap_or_default();
         problems.push(
             parsed
-                .problem(&[key], format!("`{key}` cannot be {value}"))
+                .problem(path, format!("`{name}` cannot be {value}"))
                 .expected(possible.clone())
                 .hint(format!("possible: {possible}")),
         );

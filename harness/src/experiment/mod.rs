@@ -3,9 +3,11 @@
 mod check;
 mod factors;
 mod qemus;
+mod replicates;
 
 pub use factors::{Factors, Filled, GUEST_OWN, Levels, LinkRate, NAMES, Selection, fillable};
 pub use qemus::Qemus;
+pub use replicates::{Percent, Precision, Replicates, UntilPrecise};
 
 use crate::claim::Claim;
 use crate::judge::Rules;
@@ -33,8 +35,8 @@ pub struct Experiment {
     /// Seed of the order of the trials, of the roles and of the guests' content. Default: 1.
     #[serde(default = "default_seed")]
     pub seed: u64,
-    /// How often each cell is tried, 1 to 1000.
-    pub replicates: u32,
+    /// How often each cell is tried, 1 to 1000; or until its median is precise enough.
+    pub replicates: Replicates,
     /// Longest time of a migration, 1 s to 1 h; one that takes longer has not converged.
     /// Default: 30 s.
     #[serde(default = "default_max_time")]

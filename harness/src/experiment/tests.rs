@@ -101,6 +101,25 @@ fn bad_names_and_numbers_of_replicates_are_refused() {
         ("no_replicates", "name: bad\n"),
         ("replicates", "name: bad\nreplicates: 0\n"),
         ("replicates_quoted", "name: bad\nreplicates: '3'\n"),
+        ("min_above_max", "name: bad\nreplicates: { min: 9, max: 8, precision: 5 % }\n"),
+        ("max_too_small", "name: bad\nreplicates:\n  min: 2\n  max: 5\n  precision: 5 %\n"),
+        ("min_zero", "name: bad\nreplicates: { min: 0, max: 2000, precision: 5 % }\n"),
+        ("precision_zero", "name: bad\nreplicates: { min: 5, max: 20, precision: 0 % }\n"),
+        ("precision_negative", "name: bad\nreplicates: { min: 5, max: 20, precision: -5 % }\n"),
+        ("precision_bare", "name: bad\nreplicates: { min: 5, max: 20, precision: 5 }\n"),
+        ("precision_missing", "name: bad\nreplicates: { min: 5, max: 20 }\n"),
+        ("precision_of_nothing", "name: bad\nreplicates: { min: 5, max: 20, precision: {} }\n"),
+        (
+            "precision_of_unknown",
+            "name: bad\nreplicates:\n  min: 5\n  max: 20\n  precision:\n    total_tiem: 5 %\n    remaining_bytes: 200 %\n    vcpu_pause: 5\n",
+        ),
+        (
+            "precision_of_metrics",
+            "name: bad\nreplicates:\n  min: 5\n  max: 20\n  precision:\n    total_tiem: 5 %\n    remaining_bytes: 200 %\n",
+        ),
+        ("replicates_key", "name: bad\nreplicates: { min: 5, most: 20, precision: 5 % }\n"),
+        ("replicates_list", "name: bad\nreplicates: [5, 20]\n"),
+        ("replicates_negative", "name: bad\nreplicates: -5\n"),
     ] {
         let report = Experiment::parse("bad.yaml", text).expect_err(name);
         insta::assert_snapshot!(name, report.render(false, 90));
@@ -269,7 +288,7 @@ fn the_shipped_experiments_migrate_every_kind_of_level() {
 fn the_study_varies_what_it_says_with_ten_replicates() {
     let precopy = shipped("precopy");
     assert_eq!(precopy.varying(), ["memory", "touch_rate", "link_rate", "downtime_limit"]);
-    assert!(precopy.replicates >= 10);
+    assert!(precopy.replicates.least() >= 10);
 }
 
 fn factors() -> impl Strategy<Value = Factors> {
@@ -306,6 +325,7 @@ fn factors() -> impl Strategy<Value = Factors> {
 proptest! {
     #[test]
     fn a_written_experiment_reads_back(factors in factors(), seed: u64, replicates in 1_u32..=1000) {
+        let replicates = Replicates::Fixed(replicates);
         let experiment = Experiment { factors, seed, replicates, ..good("") };
         let text = yaml::write(&experiment).expect("an experiment can be written");
         let again = Experiment::parse("again.yaml", &text);

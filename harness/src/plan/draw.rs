@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     Guest = 2,
     /// The rotation of the roles.
     Roles = 3,
+    /// The noise of virtual trials.
+    Noise = 4,
     /// Which blocks of real trials make an experiment again.
     Resample = 8,
 }
@@ -43,7 +45,7 @@ impl Stream {
 
     /// Uniform over `0..bound`; `bound` is not zero. Draws that would favour the low numbers
     /// are thrown away.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // The largest multiple of `bound` that fits; what lies at or above it is uneven.
         let even = u64::MAX - (u64::MAX % bound + 1) % bound;
         loop {

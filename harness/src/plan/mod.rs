@@ -50,7 +50,8 @@ pub struct PlannedTrial {
 }
 
 impl Plan {
-    /// Plans an experiment on a lab of `nodes` nodes (three or more).
+    /// Plans an experiment on a lab of `nodes` nodes (three or more). Where its number of blocks
+    /// is open, all that there may be are planned.
     ///
     /// Each block holds every cell once, in an order drawn by ChaCha8 from the experiment's seed
     /// and the block's number.
@@ -59,7 +60,7 @@ impl Plan {
         let cells = experiment.cells();
         let roles = Roles::new(experiment.seed, cells.len(), nodes);
         let mut trials = Vec::new();
-        for block in 0..experiment.replicates {
+        for block in 0..experiment.replicates.most() {
             let mut order: Vec<usize> = (0..cells.len()).collect();
             shuffle(&mut order, &mut stream(experiment.seed, Purpose::Order, u64::from(block)));
             let mut seeds = stream(experiment.seed, Purpose::Guest, u64::from(block));

@@ -1,7 +1,7 @@
 //! Parts of a plan: a filter, a shard, what a run still lacks.
 
 use super::{Plan, PlannedTrial};
-use crate::experiment::{NAMES, Selection};
+use crate::experiment::{Experiment, NAMES, Selection};
 use lab::yaml::{did_you_mean, one_of};
 use std::collections::BTreeSet;
 
@@ -83,6 +83,25 @@ impl Plan {
         }
         self.trials.retain(|trial| trial.block % of == number - 1);
         Ok(self)
+    }
+
+    /// The trials that are run whatever comes of them: those of as many of its blocks as the
+    /// experiment's `replicates` says at least.
+    #[must_use]
+    pub fn at_least(&self, experiment: &Experiment) -> Self {
+        let blocks: BTreeSet<u32> = self.trials.iter().map(|trial| trial.block).collect();
+        let least = experiment.replicates.least() as usize;
+        let first: BTreeSet<u32> = blocks.into_iter().take(least).collect();
+        let mut plan = self.clone();
+        plan.trials.retain(|trial| first.contains(&trial.block));
+        plan
+    }
+
+    /// How many blocks it has trials of.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        let blocks: BTreeSet<u32> = self.trials.iter().map(|trial| trial.block).collect();
+        blocks.len()
     }
 
     /// The trials that are not finished, in the planned order.

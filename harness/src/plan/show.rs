@@ -23,18 +23,38 @@ pub fn render_plan(
 
 fn heading(out: &mut String, plan: &Plan, experiment: &Experiment, lab_link_rate: Option<BitRate>) {
     let used = used_cells(plan);
-    let blocks =
-        plan.trials.iter().map(|trial| trial.block).collect::<std::collections::BTreeSet<_>>();
+    let least = plan.at_least(experiment);
+    // From so many to so many, where the run may end early.
+    let range = |least: String, most: String| {
+        if least == most { most } else { format!("{least} to {most}") }
+    };
     let _ = writeln!(
         out,
         "{}: {} ({} of {}, {}), about {}",
         experiment.name,
-        count(plan.trials.len(), "trial"),
+        range_of(least.trials.len(), plan.trials.len(), "trial"),
         used.len(),
         count(plan.cells.len(), "cell"),
-        count(blocks.len(), "block"),
-        rough(plan.estimate(experiment, lab_link_rate)),
+        range_of(least.blocks(), plan.blocks(), "block"),
+        range(
+            rough(least.estimate(experiment, lab_link_rate)),
+            rough(plan.estimate(experiment, lab_link_rate))
+        ),
     );
+    if let Some(rule) = experiment.replicates.rule() {
+        let asked: Vec<String> = rule
+            .precision
+            .0
+            .iter()
+            .map(|(metric, percent)| format!("{metric} to ±{percent}"))
+            .collect();
+        let _ = writeln!(
+            out,
+            "ends after a block, from block {} on, once every cell's median is known: {}",
+            rule.min,
+            asked.join(", "),
+        );
+    }
     let _ = writeln!(
         out,
         "seed {}, policy {}, at most {} a migration, a heartbeat each {}",
@@ -108,6 +128,12 @@ fn table<const N: usize>(out: &mut String, rows: &[[String; N]], right: [bool; N
 
 fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `20 to 80 trials`.
+fn range_of(least: usize, most: usize, thing: &str) -> String {
+    let most_words = count(most, thing);
+    if least == most { most_words } else { format!("{least} to {most_words}") }
 }
 
 /// A time as people say it: `2.4 s`, `1 min 50 s`, `1 h 2 min`.

@@ -110,6 +110,25 @@ fn the_model_is_the_textbook_s() {
     assert_eq!(time(&capped), Some(7501 + 258));
 }
 
+/// The most is planned; that of it which is run anyway are whole blocks, the first ones.
+#[test]
+fn a_run_that_may_end_early_is_planned_from_so_many_to_so_many() {
+    let text = "name: x\nreplicates: { min: 5, max: 20, precision: { total_time: 3 %, vcpu_pause: 20 % } }\n\
+                factors: { touch_rate: [1 pages/s, 2 pages/s] }\n";
+    let open = Experiment::parse("x.yaml", text).expect("good");
+    let plan = Plan::new(&open, 3);
+    let least = plan.at_least(&open);
+    assert_eq!((least.trials.len(), plan.trials.len()), (10, 40));
+    assert_eq!(least.trials[..], plan.trials[..10]);
+    let shown = render_plan(&plan, &open, &nodes(), LAB);
+    let heading: Vec<&str> = shown.lines().take(2).collect();
+    insta::assert_snapshot!(heading.join("\n"));
+    // Every third block is a shard's, and it runs its own first five.
+    let shard = plan.shard(2, 3).expect("a shard").at_least(&open);
+    let blocks: Vec<u32> = shard.trials.iter().step_by(2).map(|trial| trial.block).collect();
+    assert_eq!(blocks, [1, 4, 7, 10, 13]);
+}
+
 #[test]
 fn a_filter_selects_cells_and_keeps_numbers() {
     let experiment = shipped("quick");

@@ -1,6 +1,6 @@
 //! What `--json` prints.
 
-use super::Run;
+use super::{Run, note};
 use crate::claim::Tested;
 use crate::judge::Judgement;
 use crate::link_check::LinkCheck;
@@ -26,7 +26,7 @@ struct Report<'a> {
     plan_hash: Option<&'a str>,
     planned_trials: Option<u32>,
     planned_cells: Option<u32>,
-    /// Whether every planned trial has a record.
+    /// Whether every planned trial has a record, or the run ended early as it was to.
     complete: Option<bool>,
     accelerator: Option<&'a str>,
     accelerator_reason: Option<&'a str>,
@@ -83,7 +83,7 @@ pub fn json(run: Run<'_>) -> Result<String, serde_json::Error> {
         plan_hash: of(run, |manifest| manifest.plan_hash.as_str()),
         planned_trials: of(run, |manifest| manifest.planned_trials),
         planned_cells: of(run, |manifest| manifest.planned_cells),
-        complete: of(run, |manifest| run.summary.trials >= manifest.planned_trials),
+        complete: note::is_complete(run),
         accelerator: of(run, |manifest| manifest.accelerator.as_str()),
         accelerator_reason: of(run, |manifest| manifest.accelerator_reason.as_str()),
         guest: of(run, |manifest| &manifest.guest),

@@ -10,7 +10,7 @@ use crate::claim;
 use crate::judge;
 use crate::metric;
 use crate::run_folder::Manifest;
-use crate::summary::Quantity;
+use crate::summary::{Quantity, Summary};
 use std::fmt::Write;
 pub(crate) use syntax::{escape, markdown_table};
 
@@ -96,7 +96,7 @@ fn what_was_run(run: Run<'_>) -> String {
         ("Run", code(&manifest.run)),
         ("Experiment", file(&manifest.experiment_file)),
         ("Lab", format!("{} ({})", escape(lab), file(&manifest.lab_file))),
-        ("Trials", format!("{} of {} planned", summary.trials, manifest.planned_trials)),
+        ("Trials", trials(summary, manifest.planned_trials)),
         ("When", when),
         ("Same in all cells", constants.join(", ")),
         (
@@ -136,9 +136,11 @@ fn what_was_run(run: Run<'_>) -> String {
         let dirty = if git.dirty { ", with changes that are not committed" } else { "" };
         rows.push(("Commit", format!("{}{dirty}", code(short(&git.commit)))));
     }
+    // The model lab has none of these.
+    let none = ["QEMU", "Guest", "Host"];
     let rows: Vec<Vec<String>> = rows
         .into_iter()
-        .filter(|(_, value)| !value.is_empty())
+        .filter(|(name, value)| !(value.is_empty() || note::is_model(run) && none.contains(name)))
         .map(|(name, value)| vec![name.to_owned(), value])
         .collect();
     let heads = [String::new(), String::new()];
@@ -156,6 +158,16 @@ fn programs(manifest: &Manifest) -> String {
         }
     });
     programs.collect::<Vec<_>>().join(", ")
+}
+
+fn trials(summary: &Summary, planned: u32) -> String {
+    match &summary.stopping {
+        None => format!("{} of {planned} planned", summary.trials),
+        Some(stopping) => {
+            let words = escape(&stopping.words());
+            format!("{} of at most {planned} planned: {words}", summary.trials)
+        }
+    }
 }
 
 /// The first digits of a hash: enough to compare by eye; the manifest has all of it.
@@ -205,7 +217,12 @@ fn results(run: Run<'_>) -> String {
     }
     out.push('\n');
     out.push_str(&damage_list(run));
-    let notes = [Some(note::how_to_read(run)), note::carries_over(run), note::missing(run)];
+    let notes = [
+        Some(note::how_to_read(run)),
+        note::carries_over(run),
+        note::stopping(run),
+        note::missing(run),
+    ];
     let warnings = run.warnings.iter().map(|warning| format!("warning: {warning}"));
     for note in notes.into_iter().flatten().chain(warnings) {
         // A code span that we wrote ourselves stays one.
@@ -307,6 +324,11 @@ fn meanings(run: Run<'_>) -> String {
     )
 }
 
+const SAMPLED: &str = "\
+- `series/TRIAL.json.gz`: what was sampled in a trial, its rounds and heartbeats
+- `logs/`: the words of QEMU and of the observer
+";
+
 fn repeat(run: Run<'_>) -> String {
     let mut command = "cargo xtask experiment".to_owned();
     if let Some(file) = run.manifest.and_then(|manifest| manifest.experiment_file.as_ref()) {
@@ -325,9 +347,9 @@ fn repeat(run: Run<'_>) -> String {
          In the run's folder (`{folder}`):\n\n\
          - `manifest.json`: everything that makes the run repeatable, hashes in full\n\
          - `records.jsonl`: one line a trial, every outcome\n\
-         - `series/TRIAL.json.gz`: what was sampled in a trial, its rounds and heartbeats\n\
-         - `logs/`: the words of QEMU and of the observer\n\
+         {sampled}\
          - `summary.json`: what this report shows, for programs\n",
+        sampled = if note::is_model(run) { "" } else { SAMPLED },
         run = run.name(),
         folder = run.folder
     )

@@ -4,10 +4,11 @@
 use super::figure::{FIGURES, Shown, outcome_words};
 use super::number::{self, MIB, plural};
 use super::{Run, damage, table, text};
-use crate::metric;
 use crate::record::Outcome;
 use crate::run_folder::Manifest;
+use crate::stopping::State;
 use crate::summary::{Cause, CellSummary};
+use crate::{metric, model_lab};
 
 /// What a cell is called: its identity, which `--filter` understands.
 pub(super) fn label(cell: &CellSummary) -> &str {
@@ -40,20 +41,32 @@ pub(super) fn heading(run: Run<'_>) -> Vec<String> {
             plural(cells, "cell"),
             manifest.run
         ),
-        format!(
-            "QEMU {}{} under {}, {} guest{}{}",
-            versions(manifest),
-            manifest.machine.as_ref().map(|it| format!(" (machine {it})")).unwrap_or_default(),
-            manifest.accelerator.to_uppercase(),
-            manifest.guest.kind,
-            if policies.is_empty() { "" } else { ", policy " },
-            text::list(&policies)
-        ),
+        made_by(run, manifest)
+            + if policies.is_empty() { "" } else { ", policy " }
+            + &text::list(&policies),
     ];
     if !constants.is_empty() {
         lines.push(format!("Same in all: {}", constants.join(", ")));
     }
     lines
+}
+
+fn made_by(run: Run<'_>, manifest: &Manifest) -> String {
+    if is_model(run) {
+        return "Computed by the model in virtual time, no guest was run".to_owned();
+    }
+    format!(
+        "QEMU {}{} under {}, {} guest",
+        versions(manifest),
+        manifest.machine.as_ref().map(|it| format!(" (machine {it})")).unwrap_or_default(),
+        manifest.accelerator.to_uppercase(),
+        manifest.guest.kind
+    )
+}
+
+/// Whether nothing was measured, but computed.
+pub(super) fn is_model(run: Run<'_>) -> bool {
+    run.manifest.is_some_and(|manifest| manifest.accelerator == model_lab::ACCELERATOR)
 }
 
 /// The version of the one QEMU, or each name with its version.
@@ -78,6 +91,7 @@ pub(super) fn below_table(run: Run<'_>) -> Vec<String> {
             notes.push(format!("- {}: {}", label(cell), cause_in_words(cell, cause)));
         }
     }
+    notes.extend(stopping(run));
     notes.extend(missing(run));
     notes.extend(damage::notes(run));
     notes.extend(run.warnings.iter().map(|warning| format!("warning: {warning}")));
@@ -86,10 +100,12 @@ pub(super) fn below_table(run: Run<'_>) -> Vec<String> {
 }
 
 pub(super) fn how_to_read(run: Run<'_>) -> String {
-    let mut note =
-        "Figures are medians over a cell's completed trials. Verified: guests whose every \
-                    page was checked and right."
-            .to_owned();
+    let mut note = "Figures are medians over a cell's completed trials. ".to_owned();
+    note.push_str(if is_model(run) {
+        "Verified: nothing, for there was no guest that could have lost anything."
+    } else {
+        "Verified: guests whose every page was checked and right."
+    });
     let bound = |cell: &CellSummary| {
         FIGURES.iter().any(|figure| matches!(figure.of(cell), Shown::AtLeast(_)))
     };
@@ -109,6 +125,13 @@ pub(super) fn carries_over(run: Run<'_>) -> Option<String> {
     };
     if run.is_kvm() {
         return None;
+    }
+    if is_model(run) {
+        return Some(
+            "Computed for a local lab under TCG, with the noise of real trials on one: an \
+             expectation, and no measurement of this machine, of any QEMU or of KVM."
+                .to_owned(),
+        );
     }
     let names: Vec<(String, bool)> = FIGURES
         .iter()
@@ -171,23 +194,41 @@ fn known_of_unfinished(cell: &CellSummary) -> Option<String> {
     if parts.is_empty() { None } else { Some(format!("medians: {}", parts.join(", "))) }
 }
 
+/// Why a run whose number of trials was open has as many as it has.
+pub(super) fn stopping(run: Run<'_>) -> Option<String> {
+    Some(format!("Stopping: {}.", run.summary.stopping.as_ref()?.words()))
+}
+
+/// Whether the run has all that it was to have; `None` where nothing says what that is.
+pub(super) fn is_complete(run: Run<'_>) -> Option<bool> {
+    match &run.summary.stopping {
+        Some(stopping) => Some(stopping.state != State::GoesOn),
+        None => Some(run.summary.trials >= run.manifest?.planned_trials),
+    }
+}
+
 /// Planned trials without a record.
 pub(super) fn missing(run: Run<'_>) -> Option<String> {
     let manifest = run.manifest?;
-    let missing = manifest.planned_trials.checked_sub(run.summary.trials)?;
-    if missing == 0 {
+    if is_complete(run)? {
         return None;
     }
+    let folder = match run.folder.file_name() {
+        Some(name) if name == manifest.run => name,
+        _ => run.folder.as_str(),
+    };
+    if run.summary.stopping.is_some() && !run.faults.is_damage() {
+        return Some(format!(
+            "warning: this run is not finished; `cargo xtask experiment --resume {folder}` goes on until its medians are precise enough"
+        ));
+    }
+    let missing = manifest.planned_trials.checked_sub(run.summary.trials)?;
     let have = if missing == 1 { "has" } else { "have" };
     let planned = plural(manifest.planned_trials, "planned trial");
     if run.faults.is_damage() {
         // What to do is said with the damage.
         return Some(format!("warning: {missing} of {planned} {have} no record that can be read"));
     }
-    let folder = match run.folder.file_name() {
-        Some(name) if name == manifest.run => name,
-        _ => run.folder.as_str(),
-    };
     Some(format!(
         "warning: {missing} of {planned} {have} no record; `cargo xtask experiment --resume {folder}` runs what is missing"
     ))

@@ -11,6 +11,7 @@ use super::grid::{self, Column, Line, Tone};
 use super::{Run, Style, note, number, text};
 use crate::claim;
 use crate::metric;
+use crate::model_lab::NOT_CHECKED;
 use crate::record::Outcome;
 use crate::summary::{CellSummary, Summary, in_one_unit};
 
@@ -172,7 +173,7 @@ fn tone(outcome: Outcome) -> Tone {
 
 fn integrity(cell: &CellSummary) -> Line {
     let integrity = cell.integrity;
-    if integrity.trials == 0 {
+    if integrity.trials == 0 || has_no_guest(cell) {
         return ("–".to_owned(), Tone::Plain);
     }
     let tone = match integrity {
@@ -181,6 +182,13 @@ fn integrity(cell: &CellSummary) -> Line {
         _ => Tone::Plain,
     };
     (format!("{}/{}", integrity.verified, integrity.trials), tone)
+}
+
+/// Whether there was never a guest whose memory could have been checked: `0/5` would say that
+/// five were, or should have been.
+fn has_no_guest(cell: &CellSummary) -> bool {
+    let mut checked = cell.metrics.values().filter_map(|of| of.get(metric::PAGES_CHECKED));
+    checked.any(|checked| checked.unavailable_because.contains(NOT_CHECKED))
 }
 
 /// A block of lines a cell, for widths at which no table fits.
@@ -223,7 +231,7 @@ pub(super) fn outcomes_in_words(cell: &CellSummary) -> String {
 /// What verification found in a cell, for other reports.
 pub(super) fn integrity_in_words(cell: &CellSummary) -> String {
     match cell.integrity {
-        integrity if integrity.trials == 0 => "–".to_owned(),
+        integrity if integrity.trials == 0 || has_no_guest(cell) => "–".to_owned(),
         integrity if integrity.wrong > 0 => format!(
             "verified {}/{}, {} wrong",
             integrity.verified, integrity.trials, integrity.wrong

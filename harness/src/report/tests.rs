@@ -220,3 +220,32 @@ fn several_qemus_are_a_factor_and_have_no_paths() {
     assert_eq!(json["qemus"]["v9"]["version"], "9.2.0 (mine)");
     assert_eq!(json["machine"], "pc-i440fx-9.2");
 }
+
+/// A run that ended early lacks nothing; one that was interrupted goes on.
+#[test]
+fn a_run_of_open_length_says_why_it_ended() {
+    let rule = serde_json::json!({ "min": 2, "max": 20, "precision": "90 %" });
+    let mut manifest = Manifest { planned_trials: 20, ..fixture::manifest() };
+    manifest.experiment["replicates"] = rule;
+    let records: Vec<Record> = (0..8)
+        .map(|trial| {
+            let mut record = fixture::completed(trial, 5000);
+            record.block = trial;
+            record
+        })
+        .collect();
+    let report = |records: &[Record]| {
+        let mut summary = Summary::of(records);
+        summary.stopping = crate::stopping::of_run(&manifest, records);
+        let run = run(&manifest, &summary, &[]);
+        (table(run, Style::PLAIN), markdown(run), json(run).unwrap())
+    };
+    let (table, markdown, json) = report(&records);
+    assert!(table.contains("Stopping: precise after 8 of at most 20 blocks"), "{table}");
+    assert!(markdown.contains("| 8 of at most 20 planned: precise after 8 of"), "{markdown}");
+    assert!(json.contains("\"complete\": true") && !table.contains("--resume"), "{table}");
+
+    let (table, _, json) = report(&records[..3]);
+    assert!(table.contains("3 of at most 20 blocks so far") && table.contains("--resume"));
+    assert!(json.contains("\"complete\": false") && json.contains("\"state\": \"goes_on\""));
+}

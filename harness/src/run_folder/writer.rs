@@ -22,6 +22,8 @@ pub struct RunWriter {
     end: u64,
     finished: BTreeSet<u32>,
     warnings: Vec<String>,
+    /// Whether each record is on disk before the next trial begins.
+    syncs: bool,
 }
 
 impl RunWriter {
@@ -65,13 +67,19 @@ impl RunWriter {
         }
         sync_directory(&folder.path)?;
         warnings.extend(faults.lines(Some(&folder.path)));
-        Ok(Self { folder, file, end, finished, warnings })
+        Ok(Self { folder, file, end, finished, warnings, syncs: true })
     }
 
     /// The folder, to read from.
     #[must_use]
     pub fn folder(&self) -> &RunFolder {
         &self.folder
+    }
+
+    /// Leaves it to the system when records come to disk: for trials that can be made again in no
+    /// time.
+    pub fn do_not_sync(&mut self) {
+        self.syncs = false;
     }
 
     /// What was odd about the records when the folder was opened.
@@ -107,7 +115,8 @@ impl RunWriter {
         }
         let line = line_of(record)?;
         let path = self.folder.records_path();
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        let sync = || if self.syncs { self.file.sync_data() } else { Ok(()) };
+        let written = (&self.file).write_all(line.as_bytes()).and_then(|()| sync());
         if let Err(cause) = written {
             // A full disk may have taken half of the line.
             let _ = self.file.set_len(self.end);

@@ -130,6 +130,7 @@ impl Tally {
             ended: self.ended,
             phases: PHASES.into_iter().zip(self.phases).map(phase).collect(),
             cells,
+            stopping: None,
         }
     }
 }

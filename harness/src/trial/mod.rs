@@ -4,7 +4,7 @@
 //! What goes wrong with the guest or with QEMU is an outcome, not an error: only a lab that is
 //! gone stops an experiment.
 
-mod cause;
+pub(crate) mod cause;
 mod equipment;
 pub mod gate;
 mod measure;

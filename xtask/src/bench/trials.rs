@@ -10,7 +10,7 @@ use crate::{
 use anyhow::anyhow;
 use camino::Utf8Path;
 use harness::{
-    experiment::Experiment,
+    experiment::{Experiment, Replicates},
     metric,
     plan::Plan,
     record::{Metric, Outcome, Record},
@@ -90,7 +90,7 @@ pub async fn measure(
 ) -> Result<BenchTrials> {
     let mut experiment = Experiment::parse("bench", EXPERIMENT)
         .map_err(|report| anyhow!("the bench's own experiment: {}", report.render(false, 100)))?;
-    experiment.replicates = u32::try_from(n)?;
+    experiment.replicates = Replicates::Fixed(u32::try_from(n)?);
     let plan = Plan::new(&experiment, spec.nodes.len());
     let interrupt = Interrupt::listen()?;
     let lab = labs::for_experiment(spec, false).map_err(|error| Failure::new(Exit::Lab, error))?;
@@ -122,7 +122,7 @@ pub async fn measure(
                     kept_s: begun.elapsed().as_secs_f64(),
                 });
             }
-            Happening::Live(_) => {}
+            Happening::Live(_) | Happening::BlockEnds(_) => {}
         }
         progress.show(&happening);
     };

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 const EXPERIMENT: &str = "experiments/quick.yaml";
 const LAB: &str = "labs/local.yaml";
 
-fn experiment_file(args: &ExperimentArgs) -> Utf8PathBuf {
+pub fn experiment_file(args: &ExperimentArgs) -> Utf8PathBuf {
     args.file.clone().unwrap_or_else(|| files::shipped(EXPERIMENT))
 }
 
@@ -37,14 +37,14 @@ pub fn task(args: &ExperimentArgs, colors: ColorChoice) -> Result<Task> {
     qemus::absolute(&mut experiment)?;
     let spec = files::checked(LabSpec::read(&lab_file(args)), colors, args.json)?;
     let shard = args.shard.map(|shard| (shard.index, shard.count));
-    let plan = plan(&experiment, &spec, args.filter.as_deref(), shard)?;
+    let plan = plan(&experiment, spec.nodes.len(), args.filter.as_deref(), shard)?;
     Ok(Task { experiment, spec, plan })
 }
 
 /// The plan, or the part of it that was asked for.
 pub fn plan(
     experiment: &Experiment,
-    spec: &LabSpec,
+    nodes: usize,
     filter: Option<&str>,
     shard: Option<(u32, u32)>,
 ) -> Result<Plan> {
@@ -52,7 +52,7 @@ pub fn plan(
         let text = lab::yaml::with_hint(&error, error.hint());
         Failure::new(Exit::InvalidInput, anyhow::anyhow!("{text}"))
     };
-    let mut plan = Plan::new(experiment, spec.nodes.len());
+    let mut plan = Plan::new(experiment, nodes);
     if let Some(filter) = filter {
         plan = plan.filter(filter).map_err(invalid)?;
     }

@@ -4,6 +4,7 @@ mod fresh;
 pub mod interrupt;
 pub mod progress;
 mod resume;
+mod without_lab;
 
 use crate::{
     cli::ExperimentArgs,
@@ -37,12 +38,16 @@ struct Task {
 /// For what is wrong with the input or this machine, for a lab that breaks, and when interrupted.
 pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
     let resumed = args.resume.as_deref().map(resume::open).transpose()?;
+    if without_lab::is_meant(args, resumed.as_ref()) {
+        return without_lab::run(args, colors, resumed);
+    }
     let task = match &resumed {
         Some(resumed) => resumed.task(&qemus::by_name(&args.qemus))?,
         None => fresh::task(args, colors)?,
     };
     if args.plan {
-        return print_plan(args, &task);
+        let lab_rate = task.spec.networks.migration.link_rate;
+        return print_plan(args, &task.experiment, &task.plan, &task.spec.nodes, lab_rate);
     }
     let named = qemus::find(&task.experiment)?;
     setup::ensure(setup::Job::Experiment, args.install, colors)?;
@@ -75,17 +80,24 @@ fn versions(equipped: &Equipped) -> String {
     }
 }
 
-fn print_plan(args: &ExperimentArgs, task: &Task) -> exit::Result {
-    let lab_rate = task.spec.networks.migration.link_rate;
+fn print_plan(
+    args: &ExperimentArgs,
+    experiment: &Experiment,
+    plan: &Plan,
+    nodes: &[String],
+    lab_rate: Option<BitRate>,
+) -> exit::Result {
     if args.json {
-        let seconds = task.plan.estimate(&task.experiment, lab_rate).as_secs_f64();
+        let seconds = |plan: &Plan| plan.estimate(experiment, lab_rate).as_secs_f64();
+        let least = plan.at_least(experiment);
         let plan = serde_json::json!({
-            "experiment": task.experiment.name, "trials": task.plan.trials.len(),
-            "estimated_s": seconds, "plan": task.plan,
+            "experiment": experiment.name, "trials": plan.trials.len(),
+            "estimated_s": seconds(plan), "trials_at_least": least.trials.len(),
+            "estimated_at_least_s": seconds(&least), "plan": plan,
         });
         show::print(&format!("{}\n", serde_json::to_string_pretty(&plan)?));
     } else {
-        show::print(&render_plan(&task.plan, &task.experiment, &task.spec.nodes, lab_rate));
+        show::print(&render_plan(plan, experiment, nodes, lab_rate));
     }
     Ok(())
 }
@@ -134,12 +146,21 @@ async fn measure(
         runner.run(&mut writer, interrupt.wait(), &mut |happening| progress.show(&happening)).await;
     labs::restore_links(&lab).await;
     progress.clear();
-    let folder = writer.folder().path().to_owned();
-    let resume_hint = format!("`cargo xtask experiment --resume {folder}` runs the missing trials");
     // First, for a reader of stdout that has gone ends the program.
     drop(lab);
-    let finished = matches!(end, Ok(RunEnd::Finished));
-    let shown = finish(args, colors, &writer, finished);
+    ended(args, colors, &writer, end)
+}
+
+/// Shows what there is of a run, however it ended.
+fn ended(
+    args: &ExperimentArgs,
+    colors: ColorChoice,
+    writer: &RunWriter,
+    end: Result<RunEnd, RunError>,
+) -> exit::Result {
+    let folder = writer.folder().path();
+    let resume_hint = format!("`cargo xtask experiment --resume {folder}` runs the missing trials");
+    let shown = finish(args, colors, writer, matches!(end, Ok(RunEnd::Finished)));
     match end {
         Ok(RunEnd::Finished) => shown,
         // How it ended outweighs what it was found to be so far.

@@ -32,6 +32,8 @@ pub struct Progress {
     eta: Eta,
     /// When the running trial began.
     begun: Instant,
+    /// Before a number of trials or a time that may come out smaller.
+    at_most: &'static str,
     drawn: Option<Instant>,
     at: String,
     cell: String,
@@ -55,6 +57,7 @@ impl Progress {
             paint: Paint::stderr(colors),
             eta: Eta::new(plan.remaining(finished).map(estimate)),
             begun: Instant::now(),
+            at_most: if experiment.replicates.rule().is_some() { "at most " } else { "" },
             drawn: None,
             at: String::new(),
             cell: String::new(),
@@ -62,12 +65,19 @@ impl Progress {
         }
     }
 
+    /// Without a word on what is left: for trials that take no time.
+    pub fn without_eta(mut self) -> Self {
+        self.eta = Eta::new(std::iter::empty());
+        self
+    }
+
     /// Shows what happens.
     pub fn show(&mut self, happening: &Happening<'_>) {
         match happening {
             Happening::Begins { done, of, cell, .. } => {
                 let width = of.to_string().len();
-                self.at = format!("[{:>width$}/{of}]", done + 1);
+                let slash = if self.at_most.is_empty() { "/" } else { " of at most " };
+                self.at = format!("[{:>width$}{slash}{of}]", done + 1);
                 (*cell).clone_into(&mut self.cell);
                 self.begun = Instant::now();
             }
@@ -91,10 +101,15 @@ impl Progress {
                 self.eta.ended(record.trial, self.begun.elapsed());
                 // A terminal's living line tells what is left.
                 let left = self.eta.left(None).filter(|_| !self.terminal).map(eta::words);
-                let left = left.map(|left| format!(" ({left})")).unwrap_or_default();
+                let at_most = self.at_most;
+                let left = left.map(|left| format!(" ({at_most}{left})")).unwrap_or_default();
                 let cleared = if self.terminal { "\r\x1b[K" } else { "" };
                 let (at, outcome, cell) = (&self.at, self.outcome(record), &self.cell);
                 show::tell_raw(&format!("{cleared}{at} {outcome} {cell}{left}\n"));
+            }
+            Happening::BlockEnds(stopping) => {
+                let cleared = if self.terminal { "\r\x1b[K" } else { "" };
+                show::tell_raw(&format!("{cleared}{}\n", stopping.progress()));
             }
         }
     }
@@ -114,7 +129,7 @@ impl Progress {
         }
         self.drawn = Some(Instant::now());
         let left = self.eta.left(Some(self.begun.elapsed())).map(eta::words);
-        let left = left.map(|left| format!(", {left}")).unwrap_or_default();
+        let left = left.map(|left| format!(", {}{left}", self.at_most)).unwrap_or_default();
         let text = format!("{} {}{detail}{left} | {}", self.at, self.stage, self.cell);
         let line = fitting(&text, show::width_of(std::io::stderr()).unwrap_or(80));
         show::tell_raw(&format!("\r{line}\x1b[K"));

@@ -12,8 +12,10 @@ use camino::Utf8Path;
 use harness::{
     experiment::{Experiment, Qemus},
     link_check::LinkCheck,
+    plan::Plan,
     run_folder::{Manifest, RunFolder, RunWriter},
 };
+use lab::spec::LabSpec;
 
 /// A run that was begun before.
 pub struct Resumed {
@@ -34,27 +36,39 @@ impl Resumed {
     /// The task as it was; a plan that comes out otherwise is refused. Programs may lie elsewhere
     /// now: those `given` replace the experiment's.
     pub fn task(&self, given: &Qemus) -> Result<Task> {
-        let invalid = |what: &str, error: serde_json::Error| {
-            let file = self.folder.path().join("manifest.json");
-            let text = format!("{file}: the {what} in it cannot be understood: {error}");
-            Failure::new(Exit::InvalidInput, anyhow!(text))
-        };
-        let mut experiment: Experiment = serde_json::from_value(self.manifest.experiment.clone())
-            .map_err(|error| invalid("experiment", error))?;
+        let spec: LabSpec = serde_json::from_value(self.manifest.lab.clone())
+            .map_err(|error| self.invalid("lab", &error))?;
+        let (mut experiment, plan) = self.planned(spec.nodes.len())?;
         experiment.qemus.extend(given.clone());
         qemus::absolute(&mut experiment)?;
-        let spec = serde_json::from_value(self.manifest.lab.clone())
-            .map_err(|error| invalid("lab", error))?;
+        Ok(Task { experiment, spec, plan })
+    }
+
+    /// What makes it repeatable.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn invalid(&self, what: &str, error: &serde_json::Error) -> Failure {
+        let file = self.folder.path().join("manifest.json");
+        let text = format!("{file}: the {what} in it cannot be understood: {error}");
+        Failure::new(Exit::InvalidInput, anyhow!(text))
+    }
+
+    /// Its experiment and its plan, on a lab of so many nodes.
+    pub fn planned(&self, nodes: usize) -> Result<(Experiment, Plan)> {
+        let experiment: Experiment = serde_json::from_value(self.manifest.experiment.clone())
+            .map_err(|error| self.invalid("experiment", &error))?;
         let shard = self.manifest.shard.as_deref().map(str::parse::<Shard>).transpose();
         let shard = shard.map_err(|error| anyhow!("the shard in the run's manifest: {error}"))?;
         let shard = shard.map(|shard| (shard.index, shard.count));
-        let plan = fresh::plan(&experiment, &spec, self.manifest.filter.as_deref(), shard)?;
+        let plan = fresh::plan(&experiment, nodes, self.manifest.filter.as_deref(), shard)?;
         if provenance::plan_hash(&plan)? != self.manifest.plan_hash {
             let text = "this version plans the run's experiment otherwise than it was planned\n\n\
                         hint: resume it with the version that began it (see manifest.json), or begin anew";
             return Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
         }
-        Ok(Task { experiment, spec, plan })
+        Ok((experiment, plan))
     }
 
     /// Trials of one run must be comparable: the same QEMU, guest and accelerator.
