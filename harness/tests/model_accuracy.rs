@@ -21,15 +21,16 @@ use std::{
 const MATRIX: &str = "precopy-2026-11-22/records.jsonl.gz";
 
 fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("it is there").to_owned()
 }
 
 /// The trials of a run that is kept, by cell.
 fn cells(run: &str) -> BTreeMap<String, Vec<Record>> {
     let path = repository().join("docs").join(run);
     let mut cells: BTreeMap<String, Vec<Record>> = BTreeMap::new();
-    for line in BufReader::new(GzDecoder::new(File::open(path).unwrap())).lines() {
-        let record: Record = serde_json::from_str(&line.unwrap()).unwrap();
+    for line in BufReader::new(GzDecoder::new(File::open(path).expect("it is there"))).lines() {
+        let record: Record =
+            serde_json::from_str(&line.expect("it is there")).expect("it is there");
         if record.outcome != Outcome::Invalid {
             cells.entry(record.cell.clone()).or_default().push(record);
         }
@@ -87,7 +88,7 @@ impl Judged {
             }
         }
         let settings = &records[0].settings;
-        let known = prediction::known(settings, &metrics).unwrap();
+        let known = prediction::known(settings, &metrics).expect("it is there");
         let scenario = prediction::scenario(settings, Policy::Qemu, &known);
         let of = |name| median_of(completed.iter().copied(), name);
         Self {
@@ -98,7 +99,7 @@ impl Judged {
             measured: of(metric::TOTAL_TIME).map(|total| {
                 let [stream, downtime, rounds] =
                     [metric::STREAM_BYTES, metric::DOWNTIME_REPORTED, metric::ROUNDS]
-                        .map(|name| of(name).unwrap());
+                        .map(|name| of(name).expect("it is there"));
                 [total, stream, downtime, rounds]
             }),
             pause_ms: of(metric::VCPU_PAUSE).unwrap_or(f64::NAN),
@@ -200,7 +201,7 @@ fn table(cells: &[Judged]) -> String {
         for (name, values) in
             [("model", cell.model()), ("rule", cell.rule), ("textbook", cell.textbook)]
         {
-            let [total, stream, downtime] = cell.errors(values).unwrap();
+            let [total, stream, downtime] = cell.errors(values).expect("it is there");
             let _ = write!(out, "  {name:<8} {total:>+7.1} {stream:>+7.1} {downtime:>+7.1}");
             if name == "model" {
                 let band = cell.model.downtime_band_s;
@@ -222,7 +223,9 @@ fn table(cells: &[Judged]) -> String {
 /// Medians of absolute errors, percent, over those cells in which something completed.
 fn medians(cells: &[&Judged], of: impl Fn(&Judged) -> [f64; 3]) -> [f64; 3] {
     let errors: Vec<[f64; 3]> = cells.iter().filter_map(|cell| cell.errors(of(cell))).collect();
-    std::array::from_fn(|at| median(errors.iter().map(|error| error[at].abs()).collect()).unwrap())
+    std::array::from_fn(|at| {
+        median(errors.iter().map(|error| error[at].abs()).collect()).expect("it is there")
+    })
 }
 
 /// A line of METHODOLOGY.md's table.
@@ -230,7 +233,8 @@ fn row(what: &str, cells: &[&Judged]) -> String {
     let completed: Vec<&Judged> =
         cells.iter().copied().filter(|cell| cell.measured.is_some()).collect();
     let worst = |at: usize| {
-        let errors = completed.iter().map(|cell| cell.errors(cell.model()).unwrap()[at].abs());
+        let errors =
+            completed.iter().map(|cell| cell.errors(cell.model()).expect("it is there")[at].abs());
         errors.fold(0.0, f64::max)
     };
     let within = |value: fn(&Judged) -> (f64, f64, f64)| {
@@ -239,7 +243,7 @@ fn row(what: &str, cells: &[&Judged]) -> String {
     };
     let downtime_within = within(|cell| {
         let band = cell.model.downtime_band_s;
-        (cell.measured.unwrap()[2], band.low * 1e3, band.high * 1e3)
+        (cell.measured.expect("it is there")[2], band.low * 1e3, band.high * 1e3)
     });
     let figures = |of: &dyn Fn(&Judged) -> [f64; 3]| {
         medians(cells, of).map(|error| format!("{error:.1}")).join(" / ")
@@ -258,7 +262,8 @@ fn row(what: &str, cells: &[&Judged]) -> String {
 }
 
 fn assert_in_methodology(row: &str) {
-    let methodology = std::fs::read_to_string(repository().join("METHODOLOGY.md")).unwrap();
+    let methodology =
+        std::fs::read_to_string(repository().join("METHODOLOGY.md")).expect("it is there");
     assert!(methodology.contains(row), "METHODOLOGY.md should have\n{row}");
 }
 
@@ -309,7 +314,7 @@ fn the_constants_are_those_of_the_cells_they_were_fitted_on() {
         if settings.memory.0 != 128 << 20 {
             continue;
         }
-        let rate = settings.link_rate.unwrap();
+        let rate = settings.link_rate.expect("it is there");
         let seconds = records.iter().filter_map(|record| {
             let of = |name| median_of([record], name);
             let stop_s = of(metric::STOP_BYTES)? / prediction::payload_bytes_per_s(rate);
@@ -323,7 +328,7 @@ fn the_constants_are_those_of_the_cells_they_were_fitted_on() {
         .into_iter()
         .map(|(rate, cells)| {
             let bytes_per_s = prediction::payload_bytes_per_s(lab::units::BitRate(rate));
-            (1.0 / bytes_per_s, median(cells).unwrap())
+            (1.0 / bytes_per_s, median(cells).expect("it is there"))
         })
         .collect();
     let [(fast, slow), (other_fast, other_slow)] = points[..] else { panic!("{points:?}") };

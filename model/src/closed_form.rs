@@ -64,7 +64,7 @@ pub fn steady_uniform_bytes(
     for _ in 0..100 {
         let decay = (-ratio * share).exp();
         let next = share - (share - 1.0 + decay) / (1.0 - ratio * decay);
-        if !(next < share) {
+        if next >= share || next.is_nan() {
             break;
         }
         share = next;

@@ -16,6 +16,9 @@ pub fn course<const LEAPS: bool>(
 ) -> Course {
     let mut sender = Sender::new(scenario, ring, case);
     see(&Sync { number: 1, at_s: 0.0, pending_bytes: sender.ring.pending_bytes() });
+    if LEAPS {
+        sender.launch();
+    }
     let converged = loop {
         let pending = sender.ring.pending_bytes();
         if pending < sender.threshold_bytes {
@@ -63,6 +66,12 @@ const NEAR: f64 = 1e-6;
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "that is meant")]
 fn whole(number: f64) -> u32 {
     number as u32
+}
+
+/// Steps until so many seconds have passed.
+fn steps_to(seconds: f64, step_s: f64) -> u32 {
+    let steps = whole(seconds / step_s);
+    if f64::from(steps) * step_s < seconds { steps + 1 } else { steps }
 }
 
 fn nearly(one: f64, other: f64) -> bool {
@@ -121,7 +130,7 @@ impl<'a> Sender<'a> {
             },
             step_s,
             steps_per_s: 1.0 / step_s,
-            window_steps: whole(WINDOW_S / step_s) + u32::from(WINDOW_S % step_s > 0.0),
+            window_steps: steps_to(WINDOW_S, step_s),
             first_step_s: step_s * case.phase,
             bytes_per_s,
             estimate: 1.0 + uneven * case.estimate,
@@ -192,50 +201,71 @@ impl<'a> Sender<'a> {
         if !self.is_steady() || self.first_step_s < self.step_s {
             return false;
         }
+        let steps = self.undecided_steps(0.0, self.threshold_bytes);
+        if steps == 0 {
+            return false;
+        }
+        let sent = self.ring.send(f64::from(steps) * self.step_s, 0.0);
+        self.passed(sent.seconds, sent.stream_bytes);
+        // The steps that the window is old by, as if they had been taken one by one.
+        let fill = steps_to(WINDOW_S - self.window_s, self.step_s);
+        self.window_s = if steps < fill {
+            self.window_s + f64::from(steps) * self.step_s
+        } else {
+            f64::from((steps - fill) % self.window_steps) * self.step_s
+        };
+        self.window_bytes = self.window_s * self.bytes_per_s;
+        true
+    }
+
+    /// The same from the very beginning, over the first estimates of the bandwidth, when there is
+    /// too much left for any of them to decide something.
+    fn launch(&mut self) {
+        let full = self.bytes_per_s * self.estimate * self.limit_s();
+        let first_s = self.first_step_s + self.free_bytes / self.bytes_per_s;
+        let steps = self.undecided_steps(first_s, full);
+        let fill = steps_to(WINDOW_S - self.first_step_s, self.step_s);
+        let filled_s = first_s + f64::from(fill) * self.step_s;
+        // The first estimate is too high by what the socket took in no time.
+        let highest = full * filled_s / (filled_s - first_s + self.first_step_s);
+        let left = self.ring.pending_bytes() - self.ring.bytes_in(filled_s);
+        if self.driver.is_some() || steps < fill + self.window_steps || left <= highest {
+            return;
+        }
+        let seconds = self.first_step_s + f64::from(steps) * self.step_s;
+        let sent = self.ring.send(seconds, self.free_bytes);
+        self.passed(sent.seconds, sent.stream_bytes);
+        (self.free_bytes, self.first_step_s) = (0.0, self.step_s);
+        self.threshold_bytes = full;
+        self.window_s = f64::from((steps - fill) % self.window_steps) * self.step_s;
+        self.window_bytes = self.window_s * self.bytes_per_s;
+    }
+
+    /// How many whole steps can be taken at once after `first_s` of sending, with this threshold:
+    /// as long as what costs as much as ordinary pages lies ahead.
+    fn undecided_steps(&self, first_s: f64, threshold_bytes: f64) -> u32 {
         let steps_per_byte = 1.0 / self.ring.bytes_in(self.step_s);
+        let first = first_s * self.steps_per_s;
         let until_s = match &self.driver {
             Some(driver) => self.end_s.min(driver.next_s()),
             None => self.end_s,
         };
-        let over = (self.ring.pending_bytes() - self.threshold_bytes) * steps_per_byte;
-        let here = self.ring.plain_ahead_bytes() * steps_per_byte;
-        let in_time = (until_s - self.now_s) * self.steps_per_s;
+        let over = (self.ring.pending_bytes() - threshold_bytes) * steps_per_byte - first;
+        let here = self.ring.plain_ahead_bytes() * steps_per_byte - first;
+        let in_time = (until_s - self.now_s) * self.steps_per_s - first;
         let least = over.min(here).min(in_time);
-        let mut whole = whole(least);
-        // The step that crosses the threshold is taken along, unless rounding might decide it, or
-        // something else comes first.
-        let after = least - f64::from(whole);
-        if over <= least
-            && here >= least + 1.0
-            && in_time >= least + 1.0
-            && NEAR < after
-            && after < 1.0 - NEAR
-        {
-            whole += 1;
+        let steps = whole(least);
+        let after = least - f64::from(steps);
+        let room = here >= least + 1.0 && in_time >= least + 1.0;
+        if over <= least && room && NEAR < after && after < 1.0 - NEAR {
+            // The step that crosses the threshold is taken along, unless rounding might decide
+            // it, or something else comes first.
+            steps + 1
         } else if after < NEAR {
-            whole = whole.saturating_sub(1);
+            steps.saturating_sub(1)
+        } else {
+            steps
         }
-        if whole == 0 {
-            return false;
-        }
-        let seconds = f64::from(whole) * self.step_s;
-        let sent = self.ring.send(seconds, 0.0);
-        self.passed(sent.seconds, sent.stream_bytes);
-        // The steps that the window is old by, as if they had been taken one by one.
-        let mut steps = whole;
-        while self.window_s + self.step_s < WINDOW_S && steps > 0 && self.window_s > 0.0 {
-            self.window_s += self.step_s;
-            steps -= 1;
-        }
-        if steps > 0 {
-            if self.window_s > 0.0 {
-                // The next one fills it.
-                steps -= 1;
-            }
-            self.window_s = f64::from(steps % self.window_steps) * self.step_s;
-        }
-        self.window_bytes = self.window_s * self.bytes_per_s;
-        true
     }
 
     /// All rounds that are left, when nothing can come between: an even working set, a steady

@@ -114,7 +114,7 @@ proptest! {
         let looped = asked.course();
         let closed = closed_form::linear(
             link.memory_bytes, link.bandwidth_bytes_per_s, link.limit_s, rate,
-        ).unwrap();
+        ).expect("it is there");
         prop_assert_eq!(looped.rounds, closed.rounds);
         for (one, other) in [
             (looped.live_time_s, closed.live_time_s),

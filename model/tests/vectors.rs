@@ -9,8 +9,8 @@ use serde_json::Value;
 const TOLERANCE: f64 = 1e-9;
 
 fn vectors() -> Vec<Value> {
-    let document: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
-    document["vectors"].as_array().unwrap().clone()
+    let document: Value = serde_json::from_str(include_str!("vectors.json")).expect("it is there");
+    document["vectors"].as_array().expect("it is there").clone()
 }
 
 fn close(what: &str, is: f64, should_be: f64) {
@@ -25,12 +25,12 @@ fn number(value: &Value, key: &str) -> Option<f64> {
 fn writer(input: &Value) -> Writer {
     let touch_bytes_per_s = number(input, "r").unwrap_or(0.0);
     let part = Part { bytes: number(input, "W").unwrap_or(0.0), touch_bytes_per_s };
-    match input["kind"].as_str().unwrap() {
+    match input["kind"].as_str().expect("it is there") {
         "linear" => Writer::Linear { touch_bytes_per_s },
         "sweep" => Writer::Sweep(part),
         "uniform" => Writer::Uniform(part),
         "hot" => {
-            let at = |k: usize, n: usize| input["parts"][k][n].as_f64().unwrap();
+            let at = |k: usize, n: usize| input["parts"][k][n].as_f64().expect("it is there");
             let part = |k| Part { bytes: at(k, 0), touch_bytes_per_s: at(k, 1) };
             Writer::TwoSpeed([part(0), part(1)])
         }
@@ -39,7 +39,11 @@ fn writer(input: &Value) -> Writer {
 }
 
 fn check(name: &str, course: &Course, expected: &Value) {
-    assert_eq!(u64::from(course.rounds), expected["rounds_live"].as_u64().unwrap(), "{name}");
+    assert_eq!(
+        u64::from(course.rounds),
+        expected["rounds_live"].as_u64().expect("it is there"),
+        "{name}"
+    );
     if let Some(converged) = expected["converged"].as_bool() {
         assert_eq!(course.converged, converged, "{name}");
     }
@@ -63,7 +67,7 @@ fn check(name: &str, course: &Course, expected: &Value) {
 }
 
 fn textbook(input: &Value) -> Textbook {
-    let get = |key: &str| number(input, key).unwrap();
+    let get = |key: &str| number(input, key).expect("it is there");
     let bandwidth = get("B");
     let plain = Textbook::new(get("M"), bandwidth, get("L"), writer(input));
     Textbook {
@@ -81,17 +85,25 @@ fn textbook(input: &Value) -> Textbook {
 fn the_textbook_model_is_exact_round_by_round() {
     let mut tried = 0;
     for vector in vectors().iter().filter(|vector| vector["model"] == "A") {
-        let name = vector["name"].as_str().unwrap();
+        let name = vector["name"].as_str().expect("it is there");
         let mut rounds = Vec::new();
         let course = textbook(&vector["input"]).course_seen(|round| rounds.push(*round));
         check(name, &course, &vector["expected"]);
-        let expected = vector["expected"]["rounds"].as_array().unwrap();
+        let expected = vector["expected"]["rounds"].as_array().expect("it is there");
         assert_eq!(rounds.len(), expected.len(), "{name}");
         for (round, expected) in rounds.iter().zip(expected) {
-            close(name, round.dirty_before_bytes, number(expected, "dirty_start").unwrap());
-            close(name, round.sent_bytes, number(expected, "sent").unwrap());
-            close(name, round.time_s, number(expected, "time").unwrap());
-            close(name, round.dirty_after_bytes, number(expected, "dirty_end").unwrap());
+            close(
+                name,
+                round.dirty_before_bytes,
+                number(expected, "dirty_start").expect("it is there"),
+            );
+            close(name, round.sent_bytes, number(expected, "sent").expect("it is there"));
+            close(name, round.time_s, number(expected, "time").expect("it is there"));
+            close(
+                name,
+                round.dirty_after_bytes,
+                number(expected, "dirty_end").expect("it is there"),
+            );
         }
         tried += 1;
     }
@@ -102,18 +114,22 @@ fn the_textbook_model_is_exact_round_by_round() {
 fn qemus_rule_is_exact_reading_by_reading() {
     let mut tried = 0;
     for vector in vectors().iter().filter(|vector| vector["model"] == "Q") {
-        let name = vector["name"].as_str().unwrap();
-        let get = |key: &str| number(&vector["input"], key).unwrap();
+        let name = vector["name"].as_str().expect("it is there");
+        let get = |key: &str| number(&vector["input"], key).expect("it is there");
         let rule = QemuRule::new(get("M"), get("B"), get("L"), writer(&vector["input"]));
         let mut syncs = Vec::new();
         let course = rule.course_seen(|sync| syncs.push(*sync));
         check(name, &course, &vector["expected"]);
-        let expected = vector["expected"]["syncs"].as_array().unwrap();
+        let expected = vector["expected"]["syncs"].as_array().expect("it is there");
         assert_eq!(syncs.len(), expected.len(), "{name}");
         for (sync, expected) in syncs.iter().zip(expected) {
-            assert_eq!(u64::from(sync.number), expected["sync"].as_u64().unwrap(), "{name}");
-            close(name, sync.at_s, number(expected, "t").unwrap());
-            close(name, sync.pending_bytes, number(expected, "pending").unwrap());
+            assert_eq!(
+                u64::from(sync.number),
+                expected["sync"].as_u64().expect("it is there"),
+                "{name}"
+            );
+            close(name, sync.at_s, number(expected, "t").expect("it is there"));
+            close(name, sync.pending_bytes, number(expected, "pending").expect("it is there"));
         }
         tried += 1;
     }
@@ -123,23 +139,25 @@ fn qemus_rule_is_exact_reading_by_reading() {
 #[test]
 fn the_closed_form_and_the_fixed_point_are_exact() {
     let vectors = vectors();
-    let named = |name: &str| vectors.iter().find(|vector| vector["name"] == name).unwrap();
+    let named =
+        |name: &str| vectors.iter().find(|vector| vector["name"] == name).expect("it is there");
     let linear = named("A2-linear-geometric");
-    let get = |key: &str| number(&linear["input"], key).unwrap();
-    let course = closed_form::linear(get("M"), get("B"), get("L"), get("r")).unwrap();
+    let get = |key: &str| number(&linear["input"], key).expect("it is there");
+    let course = closed_form::linear(get("M"), get("B"), get("L"), get("r")).expect("it is there");
     check("closed form", &course, &linear["closed_form"]);
     let steady = named("U1-uniform-fixed-point");
-    let get = |key: &str| number(&steady["input"], key).unwrap();
+    let get = |key: &str| number(&steady["input"], key).expect("it is there");
     let is = closed_form::steady_uniform_bytes(get("B"), get("r"), get("W"));
-    close("steady set", is, number(&steady["expected"], "steady_dirty").unwrap());
+    close("steady set", is, number(&steady["expected"], "steady_dirty").expect("it is there"));
 }
 
 #[test]
 fn the_throttle_ladder() {
     let vectors = vectors();
-    let ladder = vectors.iter().find(|vector| vector["name"] == "T1-throttle").unwrap();
+    let ladder =
+        vectors.iter().find(|vector| vector["name"] == "T1-throttle").expect("it is there");
     let numbers = |value: &Value| -> Vec<u64> {
-        value.as_array().unwrap().iter().filter_map(Value::as_u64).collect()
+        value.as_array().expect("it is there").iter().filter_map(Value::as_u64).collect()
     };
     let steps = numbers(&ladder["input"]["k"]);
     let percents: Vec<u64> =
