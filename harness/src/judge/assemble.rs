@@ -5,8 +5,8 @@ use super::effect::{Against, Effect, Map, shift_of, test};
 use super::outcomes::{Pair, findings};
 use super::trials::{self, Need};
 use super::{
-    ALPHA, CellDiagnosis, CellSample, Difference, Form, Judgement, MetricJudgement, OpenInterval,
-    OutcomeFinding, PValues, SCHEMA, Sides, Verdict,
+    ALPHA, CELL_ALPHA, CellDiagnosis, CellSample, Difference, Form, GATE_ALPHA, Judgement,
+    MetricJudgement, OpenInterval, OutcomeFinding, PValues, SCHEMA, Sides, Verdict,
 };
 use crate::record::Outcome;
 use crate::statistics::adjust;
@@ -117,24 +117,37 @@ fn judge_metric(
         .filter(|row| row.metric == rule.name && row.verdict == Some(Verdict::Regressed))
         .map(|row| row.cell.as_str())
         .collect();
+    let alone: Vec<&str> = diagnosis
+        .iter()
+        .filter(|row| row.metric == rule.name && row.p_alone <= CELL_ALPHA)
+        .map(|row| row.cell.as_str())
+        .collect();
     let on_average = match p {
         None => Verdict::Undecided,
-        Some(p) if p.regressed <= ALPHA => Verdict::Regressed,
-        Some(p) if p.improved <= ALPHA => Verdict::Improved,
+        Some(p) if p.regressed <= GATE_ALPHA => Verdict::Regressed,
+        Some(p) if p.improved <= GATE_ALPHA => Verdict::Improved,
         Some(p) if p.equivalent <= ALPHA => Verdict::Equivalent,
         Some(_) => Verdict::Undecided,
     };
     // What holds on average must not hide a cell that is worse.
     let good = matches!(on_average, Verdict::Improved | Verdict::Equivalent);
     let hides = good && !disagreeing.is_empty();
-    let verdict = if hides { Verdict::Undecided } else { on_average };
+    let verdict = match on_average {
+        _ if !alone.is_empty() => Verdict::Regressed,
+        _ if hides => Verdict::Undecided,
+        on_average => on_average,
+    };
     let need = match &shift {
         Some(shift) if verdict == Verdict::Undecided && !hides => {
             trials::need(effect, shift.estimate, interval, family)
         }
         _ => Need::Unknown,
     };
-    let because = (verdict == Verdict::Undecided).then(|| {
+    let in_cells = verdict == Verdict::Regressed && on_average != Verdict::Regressed;
+    let because = (in_cells || verdict == Verdict::Undecided).then(|| {
+        if in_cells {
+            return format!("{on_average} over all cells together, but worse in {}", few(&alone));
+        }
         if p.is_none() {
             missing(effect)
         } else if hides {

@@ -1,4 +1,5 @@
-//! Which cells carry a change: diagnosis, which decides nothing by itself.
+//! Which cells carry a change. What a cell shows among all others is enough for a verdict; what it
+//! shows by itself is diagnosis.
 
 use super::effect::{Against, CellEffect, Effect, Map, shift_of, test};
 use super::{ALPHA, CellDiagnosis, OpenInterval, Verdict};
@@ -13,6 +14,10 @@ pub(super) fn diagnose(effects: &[Effect]) -> Vec<CellDiagnosis> {
         .iter()
         .flat_map(|effect| effect.cells.iter().filter_map(|cell| row(effect, cell)))
         .collect();
+    let raw: Vec<f64> = rows.iter().map(|row| row.p_worse).collect();
+    for (row, p) in rows.iter_mut().zip(adjust::holm(&raw)) {
+        row.p_alone = p;
+    }
     let adjust = |of: fn(&CellDiagnosis) -> f64| {
         adjust::benjamini_hochberg(&rows.iter().map(of).collect::<Vec<_>>())
     };
@@ -50,6 +55,7 @@ fn row(effect: &Effect, cell: &CellEffect) -> Option<CellDiagnosis> {
         interval,
         margin: cell.declared(map),
         cliffs_delta: map.direction() * delta,
+        p_alone: 1.0,
         p_worse: test(one, Against::WorseByMargin)?.greater,
         p_better: test(one, Against::BetterByMargin)?.less,
         verdict: None,

@@ -129,7 +129,8 @@ pub struct MetricJudgement {
     /// The least true shift for the worse that would have been called in 80 % of such
     /// comparisons, as a fraction or in the unit. `None` where there is no interval.
     pub detectable: Option<f64>,
-    /// Why it is undecided, in words; absent when it is decided.
+    /// Why it is undecided, or in which cells it is regressed though it is not over all of them, in
+    /// words; absent otherwise.
     pub because: Option<String>,
 }
 
@@ -237,7 +238,7 @@ pub struct Proportion {
     pub high: f64,
 }
 
-/// One metric in one cell. Diagnosis: it shows where a change is, it decides nothing.
+/// One metric in one cell: where a change is, and whether it is beyond doubt in this cell alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellDiagnosis {
@@ -254,6 +255,9 @@ pub struct CellDiagnosis {
     /// Cliff's delta of the candidate over the baseline, −1 to 1. For levels: the share of
     /// blocks in which it is more, less that in which it is less.
     pub cliffs_delta: f64,
+    /// P-value of "worse by the margin at most", Holm over all rows: at most
+    /// [`CELL_ALPHA`](super::CELL_ALPHA), the metric is regressed, whatever it is over all cells.
+    pub p_alone: f64,
     /// P-value of "worse by the margin at most", Benjamini–Hochberg over all rows.
     pub p_worse: f64,
     /// P-value of "better by the margin at most", Benjamini–Hochberg over all rows.

@@ -29,7 +29,7 @@ pub use judgement::{
 };
 pub use levels::paired;
 pub use margin::{Margin, MarginError};
-pub use rules::{ALPHA, POWER, Rule, Rules, problems};
+pub use rules::{ALPHA, CELL_ALPHA, GATE_ALPHA, POWER, Rule, Rules, problems};
 pub use sample::{CellSample, Lost, Sample, SampleBuilder, Values};
 pub use show::{json, markdown, text};
 

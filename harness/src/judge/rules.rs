@@ -9,6 +9,13 @@ use std::collections::BTreeMap;
 
 /// Chance of calling a regression, over all metrics of a gate, where there is none.
 pub const ALPHA: f64 = 0.05;
+/// The part of [`ALPHA`] that is spent on the metrics over all cells together. They have the
+/// values of all cells, so they can do with little.
+pub const GATE_ALPHA: f64 = 0.01;
+/// The part of [`ALPHA`] that is spent on single cells, each metric in each cell: what a change in
+/// one of many cells is called by. Five trials against five can just be called at it, in nine cells
+/// and metrics or ten.
+pub const CELL_ALPHA: f64 = ALPHA - GATE_ALPHA;
 /// Chance with which the detectable shift is detected.
 pub const POWER: f64 = 0.80;
 

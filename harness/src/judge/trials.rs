@@ -1,7 +1,7 @@
 //! What it would take to decide, and what could have been seen.
 
 use super::effect::Effect;
-use super::{ALPHA, POWER};
+use super::{ALPHA, GATE_ALPHA, POWER};
 use crate::statistics::{Interval, normal};
 
 /// The most trials of a cell that an experiment takes: its `replicates`.
@@ -44,7 +44,7 @@ fn z(level: f64) -> f64 {
 
 /// The level at which the first of a family is called (Holm).
 fn first_level(family: usize) -> f64 {
-    ALPHA / family.max(1) as f64
+    GATE_ALPHA / family.max(1) as f64
 }
 
 /// The standard error of the shift, from its interval.

@@ -66,9 +66,12 @@ pub(super) fn compared(judgement: &Judgement) -> Vec<String> {
     lines
 }
 
-/// What an undecided metric says below its line.
+/// What a metric says below its line, where its verdict is not plain.
 pub(super) fn undecided(metric: &MetricJudgement) -> Option<String> {
     let because = metric.because.as_ref()?;
+    if metric.verdict != Verdict::Undecided {
+        return Some(because.clone());
+    }
     let number = Number::of(metric);
     let seen = metric.detectable.map(|shift| {
         format!("; a true change of about {} is seen 4 times in 5", number.signed(shift))
