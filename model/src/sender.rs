@@ -109,6 +109,8 @@ struct Sender<'a> {
 /// How the round before began.
 #[derive(Clone, Copy, Default)]
 struct Round {
+    /// Where it matters what is dirty, and not only how much.
+    ring: Option<Ring>,
     pending_bytes: f64,
     at_s: f64,
     sent_bytes: f64,
@@ -226,9 +228,10 @@ impl<'a> Sender<'a> {
         let steps = self.undecided_steps(first_s, full);
         let fill = steps_to(WINDOW_S - self.first_step_s, self.step_s);
         let filled_s = first_s + f64::from(fill) * self.step_s;
-        // The first estimate is too high by what the socket took in no time.
+        // The first estimate is too high by what the socket took in no time, until the next.
         let highest = full * filled_s / (filled_s - first_s + self.first_step_s);
-        let left = self.ring.pending_bytes() - self.ring.bytes_in(filled_s);
+        let renewed_s = filled_s + f64::from(self.window_steps) * self.step_s;
+        let left = self.ring.pending_bytes() - self.ring.bytes_in(renewed_s);
         if self.driver.is_some() || steps < fill + self.window_steps || left <= highest {
             return;
         }
@@ -305,13 +308,15 @@ impl<'a> Sender<'a> {
 
     /// When a round begins as the one before did, all others until the end do.
     fn repeat(&mut self, pending_bytes: f64) {
+        let ring = if self.ring.is_even() { None } else { Some(self.ring) };
         let before = std::mem::replace(
             &mut self.round,
-            Round { pending_bytes, at_s: self.now_s, sent_bytes: self.sent_bytes },
+            Round { ring, pending_bytes, at_s: self.now_s, sent_bytes: self.sent_bytes },
         );
         if self.driver.is_some()
             || !self.is_steady()
             || !nearly(pending_bytes, before.pending_bytes)
+            || ring.is_some_and(|ring| !before.ring.is_some_and(|was| ring.is_like(&was, ALIKE)))
         {
             return;
         }
