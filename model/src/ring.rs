@@ -202,12 +202,13 @@ impl Ring {
     }
 
     /// Sends what an even working set holds but `left` bytes, and reads the bitmap `seconds` after
-    /// the last reading: what [`Ring::send`] and [`Ring::read`] come to then.
-    pub fn even_round(&mut self, left_bytes: f64, seconds: f64) {
+    /// the last reading: what [`Ring::send`] and [`Ring::read`] come to then. Answers what is dirty.
+    pub fn even_round(&mut self, left_bytes: f64, seconds: f64) -> f64 {
         let Part { bytes, touch_bytes_per_s } = self.segments[0].part;
         let share = 1.0 - (-touch_bytes_per_s * seconds / bytes).exp();
         self.ahead = left_bytes + (bytes - left_bytes) * share;
         self.pending = self.ahead;
+        self.pending
     }
 
     /// Bytes of memory that are sent in so many seconds where the sender is.
