@@ -40,8 +40,8 @@ pub struct Ring {
     segments: [Segment; SEGMENTS],
     /// The segment the sender is in.
     at: usize,
-    /// The share of that segment which it has been through.
-    passed: f64,
+    /// The share of that segment which lies ahead of it.
+    to_go: f64,
     /// Dirty bytes ahead of it in that segment.
     ahead: f64,
     /// All dirty bytes.
@@ -99,7 +99,7 @@ impl Ring {
         Self {
             segments,
             at: 0,
-            passed: 0.0,
+            to_go: 1.0,
             ahead,
             pending: filled + zero.bytes,
             again: cost(scenario.again_share()),
@@ -134,7 +134,7 @@ impl Ring {
             let touched = touch_bytes_per_s * rate * seconds;
             let (mut ahead, mut ahead_bytes) = (0.0, 0.0);
             if index == self.at {
-                (ahead, ahead_bytes) = (self.ahead, (1.0 - self.passed) * bytes);
+                (ahead, ahead_bytes) = (self.ahead, self.to_go * bytes);
             }
             let (new_ahead, new_behind) = if segment.swept {
                 // The sweep comes upon unsent pages only where it has been around: the oldest of
@@ -159,7 +159,7 @@ impl Ring {
             (segment.share, segment.per_byte_s) = self.again;
             if self.anywhere && index == self.at {
                 self.ahead += std::mem::take(&mut segment.dirty);
-                self.passed = 0.0;
+                self.to_go = 1.0;
             }
         }
         self.pending += newly;
@@ -188,13 +188,27 @@ impl Ring {
         self.anywhere && self.at == 0 && self.pending == self.ahead && self.again.0 >= 1.0
     }
 
+    /// Whether the sender is where it was in the other, and as much is dirty everywhere, but for
+    /// `share` of all that is.
+    pub fn is_like(&self, other: &Self, share: f64) -> bool {
+        let near = |one: f64, another: f64| (one - another).abs() <= share * self.pending;
+        let alike = |(one, another): (&Segment, &Segment)| {
+            near(one.dirty, another.dirty) && near(one.trail, another.trail)
+        };
+        self.at == other.at
+            && (self.to_go - other.to_go).abs() <= share
+            && near(self.ahead, other.ahead)
+            && self.segments.iter().zip(&other.segments).all(alike)
+    }
+
     /// Sends what an even working set holds but `left` bytes, and reads the bitmap `seconds` after
-    /// the last reading: what [`Ring::send`] and [`Ring::read`] come to then.
-    pub fn even_round(&mut self, left_bytes: f64, seconds: f64) {
+    /// the last reading: what [`Ring::send`] and [`Ring::read`] come to then. Answers what is dirty.
+    pub fn even_round(&mut self, left_bytes: f64, seconds: f64) -> f64 {
         let Part { bytes, touch_bytes_per_s } = self.segments[0].part;
         let share = 1.0 - (-touch_bytes_per_s * seconds / bytes).exp();
         self.ahead = left_bytes + (bytes - left_bytes) * share;
         self.pending = self.ahead;
+        self.pending
     }
 
     /// Bytes of memory that are sent in so many seconds where the sender is.
@@ -216,7 +230,7 @@ impl Ring {
             sent.stream_bytes += bytes * segment.share;
             sent.seconds += needed_s - saved_s;
             if !self.anywhere && bytes > 0.0 {
-                self.passed += (1.0 - self.passed) * (bytes / self.ahead);
+                self.to_go *= (self.ahead - bytes) / self.ahead;
             }
             self.ahead -= bytes;
             self.pending -= bytes;
@@ -240,7 +254,7 @@ impl Ring {
             let next = (self.at + step) % SEGMENTS;
             if self.segments[next].dirty > 0.0 {
                 self.at = next;
-                self.passed = 0.0;
+                self.to_go = 1.0;
                 self.ahead = std::mem::take(&mut self.segments[next].dirty);
                 return true;
             }

@@ -104,6 +104,8 @@ struct Sender<'a> {
     window_bytes: f64,
     syncs: u32,
     round: Round,
+    /// What was dirty at its beginning, once it began with as much as the one before it.
+    round_ring: Option<Ring>,
 }
 
 /// How the round before began.
@@ -144,6 +146,7 @@ impl<'a> Sender<'a> {
             window_bytes: 0.0,
             syncs: 1,
             round: Round::default(),
+            round_ring: None,
         }
     }
 
@@ -226,9 +229,10 @@ impl<'a> Sender<'a> {
         let steps = self.undecided_steps(first_s, full);
         let fill = steps_to(WINDOW_S - self.first_step_s, self.step_s);
         let filled_s = first_s + f64::from(fill) * self.step_s;
-        // The first estimate is too high by what the socket took in no time.
+        // The first estimate is too high by what the socket took in no time, until the next.
         let highest = full * filled_s / (filled_s - first_s + self.first_step_s);
-        let left = self.ring.pending_bytes() - self.ring.bytes_in(filled_s);
+        let renewed_s = filled_s + f64::from(self.window_steps) * self.step_s;
+        let left = self.ring.pending_bytes() - self.ring.bytes_in(renewed_s);
         if self.driver.is_some() || steps < fill + self.window_steps || left <= highest {
             return;
         }
@@ -276,10 +280,9 @@ impl<'a> Sender<'a> {
         }
         let step_bytes = self.ring.bytes_in(self.step_s);
         let steps_per_byte = 1.0 / step_bytes;
-        let stream_per_s = self.bytes_per_s;
         let seconds_per_byte = self.step_s * steps_per_byte;
+        let mut pending = self.ring.pending_bytes();
         loop {
-            let pending = self.ring.pending_bytes();
             let steps = whole((pending - self.threshold_bytes) * steps_per_byte).saturating_add(1);
             let mut seconds = f64::from(steps) * self.step_s;
             if self.now_s + seconds - self.step_s >= self.end_s {
@@ -291,49 +294,41 @@ impl<'a> Sender<'a> {
                 // The last step ends early.
                 (seconds, left) = (pending * seconds_per_byte, 0.0);
             }
+            let before = pending;
+            pending = self.ring.even_round(left, seconds);
             self.now_s += seconds;
-            self.sent_bytes += seconds * stream_per_s;
+            self.sent_bytes += seconds * self.bytes_per_s;
             self.syncs += 1;
-            self.ring.even_round(left, seconds);
-            let pending = self.ring.pending_bytes();
             if pending <= self.threshold_bytes {
                 return true;
             }
-            self.repeat(pending);
+            if nearly(pending, before) {
+                self.skip(seconds, seconds * self.bytes_per_s);
+            }
         }
     }
 
     /// When a round begins as the one before did, all others until the end do.
     fn repeat(&mut self, pending_bytes: f64) {
-        let before = std::mem::replace(
-            &mut self.round,
-            Round { pending_bytes, at_s: self.now_s, sent_bytes: self.sent_bytes },
-        );
-        if self.driver.is_some()
-            || !self.is_steady()
-            || !nearly(pending_bytes, before.pending_bytes)
-        {
+        let now = Round { pending_bytes, at_s: self.now_s, sent_bytes: self.sent_bytes };
+        let before = std::mem::replace(&mut self.round, now);
+        if self.driver.is_some() || !nearly(pending_bytes, before.pending_bytes) {
             return;
         }
-        let round_s = self.now_s - before.at_s;
-        if round_s <= 0.0 {
-            return;
+        // As much is dirty: is it the same?
+        let was = self.round_ring.replace(self.ring);
+        if self.is_steady() && was.is_some_and(|was| self.ring.is_like(&was, ALIKE)) {
+            self.skip(now.at_s - before.at_s, now.sent_bytes - before.sent_bytes);
+            (self.round.at_s, self.round.sent_bytes) = (self.now_s, self.sent_bytes);
         }
-        let rounds = ((self.end_s - self.now_s) / round_s).floor();
-        if rounds >= 1.0 {
-            let bytes = self.sent_bytes - before.sent_bytes;
-            self.now_s += rounds * round_s;
-            self.sent_bytes += rounds * bytes;
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "positive, and counts beyond u32 stay at its end"
-            )]
-            let more = rounds as u32;
-            self.syncs = self.syncs.saturating_add(more);
-            self.round.at_s = self.now_s;
-            self.round.sent_bytes = self.sent_bytes;
-        }
+    }
+
+    /// Takes at once all whole rounds of this kind that are left.
+    fn skip(&mut self, round_s: f64, round_bytes: f64) {
+        let rounds = whole((self.end_s - self.now_s) / round_s);
+        self.now_s += f64::from(rounds) * round_s;
+        self.sent_bytes += f64::from(rounds) * round_bytes;
+        self.syncs = self.syncs.saturating_add(rounds);
     }
 
     fn course(&self, converged: bool) -> Course {
