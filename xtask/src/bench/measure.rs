@@ -2,6 +2,7 @@
 
 use super::{
     Figure, Source,
+    judging::{self, Promises},
     labs::{self, LabCycle},
     predictions,
     reading::{self, Reading},
@@ -76,6 +77,7 @@ struct Raw {
     trials: Option<BenchTrials>,
     readings: Vec<Reading>,
     predictions_s: Vec<f64>,
+    promises: Option<Promises>,
     build_s: Option<f64>,
     quick_s: Option<f64>,
 }
@@ -108,6 +110,10 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
     if let Some(n) = needed(|source| matches!(source, Source::Predictions)) {
         show::tell(&format!("predicting a million migrations {n} times"));
         raw.predictions_s = predictions::measure(n)?;
+    }
+    if needed(|source| matches!(source, Source::Promises(_))).is_some() {
+        show::tell("judging experiments made again from real trials, 10,000 a figure");
+        raw.promises = Some(judging::measure()?);
     }
     if let Some(n) = needed(|source| matches!(source, Source::LabCycles(_))) {
         show::tell(&format!("bringing a lab up and down {n} times"));
@@ -150,6 +156,7 @@ impl Raw {
             Source::Trials(value) => trials.filter_map(value).collect(),
             Source::Reading(value) => self.readings.iter().map(value).collect(),
             Source::Predictions => self.predictions_s.clone(),
+            Source::Promises(value) => self.promises.iter().map(value).collect(),
             Source::Build => self.build_s.into_iter().collect(),
             Source::Quick => self.quick_s.into_iter().collect(),
         };

@@ -3,6 +3,7 @@
 //! A new figure is one more entry of [`FIGURES`]; a new way to measure is one more [`Source`].
 
 pub mod display;
+mod judging;
 mod labs;
 pub mod measure;
 mod predictions;
@@ -13,6 +14,7 @@ mod whole;
 
 pub use reading::{READ_ARGUMENT, read};
 
+use judging::Promises;
 use labs::LabCycle;
 use reading::Reading;
 use sample::{Bar, Statistic};
@@ -55,6 +57,8 @@ pub enum Source {
     Reading(fn(&Reading) -> f64),
     /// A million predictions, seconds.
     Predictions,
+    /// Experiments made again from real trials are judged; a share of them, percent.
+    Promises(fn(&Promises) -> f64),
     /// A clean build of `xtask`, seconds.
     Build,
     /// A whole run of `experiments/quick.yaml`, seconds.
@@ -75,8 +79,23 @@ const fn time(
     Figure { name, what, unit: "s", bar, n: TIMES, source, only_when_named: false }
 }
 
+/// A share of resampled experiments, with its bar.
+const fn share(
+    name: &'static str,
+    what: &'static str,
+    at_most: Option<f64>,
+    value: fn(&Promises) -> f64,
+) -> Figure {
+    let bar = match at_most {
+        Some(at_most) => Some(Bar { statistic: Statistic::Max, at_most }),
+        None => None,
+    };
+    let source = Source::Promises(value);
+    Figure { name, what, unit: "%", bar, n: 1, source, only_when_named: true }
+}
+
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 17] = [
+pub const FIGURES: [Figure; 22] = [
     time(
         "lab-up",
         "bringing a lab of three nodes up, within the program",
@@ -160,7 +179,7 @@ pub const FIGURES: [Figure; 17] = [
     ),
     Figure {
         name: "reading",
-        what: "reading, summarising and showing a run of 100,000 records, from start to end",
+        what: "reading, summarising, judging and showing a run of 100,000 records, from start to end",
         unit: "s",
         bar: Some(Bar { statistic: Statistic::Median, at_most: 3.0 }),
         n: READINGS,
@@ -176,6 +195,36 @@ pub const FIGURES: [Figure; 17] = [
         source: Source::Reading(|reading| reading.peak_mib),
         only_when_named: true,
     },
+    share(
+        "false-regressions",
+        "experiments of 10,000 that are called regressed though nothing was put in",
+        Some(5.0),
+        |promises| promises.false_regressions,
+    ),
+    share(
+        "false-regressions/runs",
+        "the same, each side from a run of its own",
+        None,
+        |promises| promises.false_regressions_of_runs,
+    ),
+    share(
+        "missed-time",
+        "experiments of 10,000 in which 10 % more total time is not called a regression",
+        Some(5.0),
+        |promises| promises.missed_time,
+    ),
+    share(
+        "missed-bytes",
+        "experiments of 10,000 in which 10 % more stream bytes are not called a regression",
+        Some(5.0),
+        |promises| promises.missed_bytes,
+    ),
+    share(
+        "seen-pause",
+        "the shift of the pause that is called a regression in 4 experiments of 5",
+        None,
+        |promises| promises.seen_pause,
+    ),
     Figure {
         name: "build",
         what: "a clean build of `xtask`, its dependencies' sources at hand",

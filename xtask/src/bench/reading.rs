@@ -1,8 +1,8 @@
 //! A run of many records, read and shown.
 
-use crate::{build, color::ColorChoice, files, labs, show::Shown};
+use crate::{build, color::ColorChoice, files, judging, labs, show::Shown};
 use anyhow::{Context, Result, bail};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use harness::run_folder::RunFolder;
 use lab::process::Command;
 use std::{
@@ -46,7 +46,12 @@ pub fn measure(scratch: &Utf8Path, n: usize) -> Result<Vec<Reading>> {
         .collect()
 }
 
-/// The committed run, with its records repeated.
+/// Where the baseline of the run lies.
+fn baselines(folder: &Utf8Path) -> Utf8PathBuf {
+    folder.join("baselines")
+}
+
+/// The committed run, with its records repeated, and as it is for a baseline.
 fn make(folder: &Utf8Path) -> Result<()> {
     let from = RunFolder::open(build::repository().join(FROM))?;
     let records = from.records()?.records;
@@ -66,6 +71,7 @@ fn make(folder: &Utf8Path) -> Result<()> {
     if parts.is_empty() {
         bail!("{FROM} has no records");
     }
+    judging::accept(&from, &baselines(folder))?;
     let mut file = BufWriter::new(File::create(folder.join("records.jsonl"))?);
     for trial in 0..RECORDS {
         let (before, after, block) = &parts[trial % parts.len()];
@@ -87,8 +93,12 @@ pub fn read(arguments: &[String]) -> Result<()> {
     let failed = |failure: crate::exit::Failure| {
         failure.error.unwrap_or_else(|| anyhow::anyhow!("the run cannot be read"))
     };
-    let shown = Shown::read(&folder).map_err(failed)?;
+    let mut shown = Shown::read(&folder).map_err(failed)?;
     shown.whole().map_err(failed)?;
+    let judged = shown.judge(&baselines(folder.path()), false, ColorChoice::Never);
+    if judged.map_err(failed)?.judgement.is_none() {
+        bail!("there is no baseline to judge by");
+    }
     let table = shown.table(ColorChoice::Never);
     let json = shown.json()?;
     if !table.contains(&RECORDS.to_string()) || !json.contains(&RECORDS.to_string()) {

@@ -99,7 +99,7 @@ pub fn judge(
 ///
 /// # Errors
 /// When the run cannot be read, or the baseline not be written.
-pub fn accept(run: &RunFolder, baselines: &Utf8Path) -> Result<Utf8PathBuf> {
+pub fn accept(run: &RunFolder, baselines: &Utf8Path) -> anyhow::Result<Utf8PathBuf> {
     let (sample, rules) = sample(run)?;
     let name = baselines::name(&sample);
     snapshot::accept(baselines, &name, &baseline::render(&sample), &rules)?;
