@@ -191,8 +191,8 @@ fn more_cells_make_each_harder_to_point_at() {
 fn one_trial_says_little_and_how_many_would_say_more() {
     let found = metric("total_time", "5 %", &[(&[100.0], &[120.0])]);
     assert_eq!((found.verdict, found.interval), (Verdict::Undecided, OpenInterval::default()));
-    // 3 against 3 trials are the least of which a test at 5 % can say anything.
-    assert_eq!(found.more_trials, Some(2));
+    // 5 against 5 trials are the least of which a test at 1 % can say anything.
+    assert_eq!(found.more_trials, Some(4));
     assert_eq!(found.detectable, None);
     // A shift on the margin is not decided by any number.
     let found = metric("total_time", "5 %", &[(STEADY, &times(STEADY, 1.05))]);

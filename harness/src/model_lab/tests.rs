@@ -7,7 +7,7 @@ fn experiment(text: &str) -> Experiment {
 }
 
 fn shipped(name: &str) -> Experiment {
-    Experiment::read(format!("../experiments/{name}.yaml").as_str().into())
+    Experiment::read(format!("../experiments/{name}.yaml").as_str().into(), &Default::default())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

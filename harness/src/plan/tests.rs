@@ -134,12 +134,12 @@ fn a_filter_selects_cells_and_keeps_numbers() {
     let experiment = shipped("quick");
     let plan = Plan::new(&experiment, 3);
     let some = plan.clone().filter("touch_rate=20000 pages/s").expect("there is such a level");
-    assert_eq!(some.trials.len(), 10);
+    assert_eq!(some.trials.len(), 12);
     assert!(some.trials.iter().all(|trial| plan.trials.contains(trial)));
     for (index, cell) in plan.cells.iter().enumerate() {
         let own = plan.clone().filter(&cell.id).expect("a cell's id is its filter");
         assert!(own.trials.iter().all(|trial| trial.cell == index));
-        assert_eq!(own.trials.len(), 5);
+        assert_eq!(own.trials.len(), 6);
     }
     assert_eq!(plan.clone().filter("all").expect("all is all"), plan);
 }
@@ -158,7 +158,7 @@ fn bad_filters_and_shards_are_refused_with_a_hint() {
     ]
     .into_iter()
     .map(|filter| plan.clone().filter(filter).expect_err(filter))
-    .chain([(0, 3), (4, 3), (1, 6)].map(|(i, n)| plan.clone().shard(i, n).expect_err("no shard")))
+    .chain([(0, 3), (4, 3), (1, 7)].map(|(i, n)| plan.clone().shard(i, n).expect_err("no shard")))
     .map(|error| format!("{error}\n  hint: {}", error.hint().unwrap_or("none")))
     .collect();
     insta::assert_snapshot!(refusals.join("\n"));

@@ -25,6 +25,7 @@ pub(super) fn summary(records: &[Record]) -> Summary {
         ended: records.iter().filter_map(end_of).max(),
         phases: phases(records),
         cells,
+        stopping: None,
     }
 }
 
@@ -64,6 +65,8 @@ fn factors_of(records: &[Record]) -> (Vec<String>, Vec<Factor>) {
     }
     let constants = (0..first.len())
         .filter(|&at| !varies(at) && !names.contains(&first[at].name))
+        // The lab's own QEMU is no setting worth saying.
+        .filter(|&at| first[at].name != "qemu" || first[at].value != "lab")
         .map(|at| first[at].clone())
         .collect();
     (names, constants)
