@@ -200,3 +200,59 @@ fn value(metrics: &BTreeMap<String, Metric>, name: &str) -> Result<f64, String> 
         None => Err(format!("`{name}` was not measured")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fixture, record::Record};
+
+    fn compared(mut record: Record) -> Record {
+        add(&mut record.metrics, &record.settings.clone(), &record.policy.clone());
+        record
+    }
+
+    #[test]
+    fn a_completed_trial_has_its_prediction_and_the_errors() {
+        let record = compared(fixture::completed(0, 5000));
+        let of = |name: &str| value(&record.metrics, name).unwrap();
+        for (error, predicted, measured) in [
+            (metric::MODEL_ERROR_TOTAL_TIME, metric::PREDICTED_TOTAL_TIME, metric::TOTAL_TIME),
+            (
+                metric::MODEL_ERROR_STREAM_BYTES,
+                metric::PREDICTED_STREAM_BYTES,
+                metric::STREAM_BYTES,
+            ),
+            (metric::MODEL_ERROR_DOWNTIME, metric::PREDICTED_DOWNTIME, metric::DOWNTIME_REPORTED),
+        ] {
+            let should_be = 100.0 * (of(predicted) - of(measured)) / of(measured);
+            assert!((of(error) - should_be).abs() < 1e-9, "{error}");
+        }
+        let threshold = of(metric::THROUGHPUT) * 0.3;
+        let over = of(metric::STOP_BYTES) / threshold;
+        assert!((of(metric::STOP_OVER_THRESHOLD) - over).abs() < 1e-12);
+        assert!(of(metric::PREDICTED_ROUNDS) >= 1.0);
+    }
+
+    #[test]
+    fn one_that_did_not_complete_says_why_there_is_no_error() {
+        let why = |record: &Record, name: &str| value(&record.metrics, name).unwrap_err();
+        let record = compared(fixture::not_converged(0, 20_000));
+        assert_eq!(why(&record, metric::MODEL_ERROR_DOWNTIME), "the migration did not complete");
+        let expected = "the model does not expect it to converge";
+        assert_eq!(why(&record, metric::PREDICTED_TOTAL_TIME), expected);
+        let invalid = compared(fixture::invalid(0, 20_000));
+        assert_eq!(why(&invalid, metric::PREDICTED_DOWNTIME), "`throughput` was not measured");
+        let mut other = fixture::completed(0, 5000);
+        other.policy = "mine".to_owned();
+        let other = compared(other);
+        let expected = "the model does not know the policy `mine`";
+        assert_eq!(why(&other, metric::PREDICTED_ROUNDS), expected);
+    }
+
+    /// The link's share is that of the records' throughput: 47.82 MB/s at 400 Mbit/s.
+    #[test]
+    fn the_payload_of_a_link() {
+        let payload = payload_bytes_per_s("400 Mbit/s".parse().unwrap());
+        assert!((payload / 47.82e6 - 1.0).abs() < 1e-4, "{payload}");
+    }
+}

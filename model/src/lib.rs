@@ -19,7 +19,7 @@ pub mod throttle;
 mod writer;
 
 pub use course::Course;
-pub use prediction::{Band, CASES, Case, Prediction};
+pub use prediction::{Band, CASES, Case, Prediction, QUICK_CASES};
 pub use qemu_rule::{QemuRule, Sync};
 pub use scenario::{Content, Costs, Policy, STEP_PAGES, STEP_S, Scenario, WINDOW_S};
 pub use textbook::{Textbook, TextbookRound};

@@ -19,10 +19,21 @@ struct Segment {
     dirty: f64,
     /// The part of it that a sweep has been through of late: where its dirty pages lie.
     trail: f64,
-    /// Bytes on the stream for a byte of it, now.
+    /// How often it is touched over per second.
+    turns_per_s: f64,
+    /// What sending it costs, now.
+    cost: Cost,
+}
+
+/// What sending a stretch of memory costs.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// Bytes on the stream for a byte of it.
     share: f64,
-    /// Seconds that a byte of it takes to send, now.
+    /// Seconds for a byte of it.
     per_byte_s: f64,
+    /// Bytes of it that are sent per second: the same once more, because division is slow.
+    bytes_per_s: f64,
 }
 
 /// Bytes and seconds of a piece of sending.
@@ -46,8 +57,8 @@ pub struct Ring {
     ahead: f64,
     /// All dirty bytes.
     pending: f64,
-    /// What a byte of the working set costs from the first reading on: share and seconds.
-    again: (f64, f64),
+    /// What the working set costs from the first reading on.
+    again: Cost,
     /// Payload per second, bytes.
     bytes_per_s: f64,
     /// Whether it does not matter where in the working set the sender is.
@@ -77,15 +88,16 @@ impl Ring {
         // What costs less than itself on the stream has been looked at: zeros, differences.
         let cost = |share: f64| {
             let looking = if share < 1.0 { 1.0 / scenario.costs.scan_bytes_per_s } else { 0.0 };
-            (share, share / bytes_per_s + looking)
+            let per_byte_s = share / bytes_per_s + looking;
+            Cost { share, per_byte_s, bytes_per_s: 1.0 / per_byte_s }
         };
-        let segment = |part: Part, (share, per_byte_s): (f64, f64)| Segment {
+        let segment = |part: Part, cost: Cost| Segment {
             part,
             swept,
             dirty: part.bytes,
             trail: part.bytes,
-            share,
-            per_byte_s,
+            turns_per_s: if part.bytes > 0.0 { part.touch_bytes_per_s / part.bytes } else { 0.0 },
+            cost,
         };
         let first = cost(scenario.first_share());
         let mut segments = [
@@ -116,8 +128,9 @@ impl Ring {
 
     /// What sending all that is dirty would put on the stream, bytes.
     pub fn stream_bytes(&self) -> f64 {
-        let dirty: f64 = self.segments.iter().map(|segment| segment.dirty * segment.share).sum();
-        dirty + self.ahead * self.segments[self.at].share
+        let dirty: f64 =
+            self.segments.iter().map(|segment| segment.dirty * segment.cost.share).sum();
+        dirty + self.ahead * self.segments[self.at].cost.share
     }
 
     /// Reads the dirty bitmap `seconds` after the last reading; the guest has touched at `rate`
@@ -148,7 +161,7 @@ impl Ring {
                 let before = ahead_bytes / bytes;
                 (new * before, new * (1.0 - before))
             } else {
-                let share = 1.0 - (-touched / bytes).exp();
+                let share = 1.0 - (-segment.turns_per_s * rate * seconds).exp();
                 ((ahead_bytes - ahead) * share, (bytes - ahead_bytes - segment.dirty) * share)
             };
             segment.dirty += new_behind;
@@ -156,7 +169,7 @@ impl Ring {
                 self.ahead += new_ahead;
             }
             newly += new_ahead + new_behind;
-            (segment.share, segment.per_byte_s) = self.again;
+            segment.cost = self.again;
             if self.anywhere && index == self.at {
                 self.ahead += std::mem::take(&mut segment.dirty);
                 self.to_go = 1.0;
@@ -169,12 +182,12 @@ impl Ring {
     /// Dirty bytes ahead of the sender, in this segment and those behind it, as far as they cost
     /// what ordinary pages do: while they are sent, the bandwidth is what it seems.
     pub fn plain_ahead_bytes(&self) -> f64 {
-        if self.segments[self.at].share < 1.0 {
+        if self.segments[self.at].cost.share < 1.0 {
             return 0.0;
         }
         let mut bytes = self.ahead;
         for segment in &self.segments[self.at + 1..] {
-            if segment.share < 1.0 && segment.dirty > 0.0 {
+            if segment.cost.share < 1.0 && segment.dirty > 0.0 {
                 break;
             }
             bytes += segment.dirty;
@@ -185,7 +198,7 @@ impl Ring {
     /// Whether all that is dirty lies in a working set of which each page is touched alike, and
     /// which costs what ordinary pages do.
     pub fn is_even(&self) -> bool {
-        self.anywhere && self.at == 0 && self.pending == self.ahead && self.again.0 >= 1.0
+        self.anywhere && self.at == 0 && self.pending == self.ahead && self.again.share >= 1.0
     }
 
     /// Whether the sender is where it was in the other, and as much is dirty everywhere, but for
@@ -204,16 +217,21 @@ impl Ring {
     /// Sends what an even working set holds but `left` bytes, and reads the bitmap `seconds` after
     /// the last reading: what [`Ring::send`] and [`Ring::read`] come to then. Answers what is dirty.
     pub fn even_round(&mut self, left_bytes: f64, seconds: f64) -> f64 {
-        let Part { bytes, touch_bytes_per_s } = self.segments[0].part;
-        let share = 1.0 - (-touch_bytes_per_s * seconds / bytes).exp();
-        self.ahead = left_bytes + (bytes - left_bytes) * share;
+        let Segment { part, turns_per_s, .. } = &self.segments[0];
+        let share = 1.0 - (-turns_per_s * seconds).exp();
+        self.ahead = left_bytes + (part.bytes - left_bytes) * share;
         self.pending = self.ahead;
         self.pending
     }
 
+    /// Seconds that a byte of memory takes where the sender is.
+    pub fn per_byte_s(&self) -> f64 {
+        self.segments[self.at].cost.per_byte_s
+    }
+
     /// Bytes of memory that are sent in so many seconds where the sender is.
     pub fn bytes_in(&self, seconds: f64) -> f64 {
-        seconds / self.segments[self.at].per_byte_s
+        seconds * self.segments[self.at].cost.bytes_per_s
     }
 
     /// Sends for at most `seconds`, the first `free_bytes` in no time (they go into an empty
@@ -224,10 +242,10 @@ impl Ring {
         let mut sent = Sent::default();
         loop {
             let segment = &self.segments[self.at];
-            let bytes = self.ahead.min((left_s + free_s) / segment.per_byte_s);
-            let needed_s = bytes * segment.per_byte_s;
+            let bytes = self.ahead.min((left_s + free_s) * segment.cost.bytes_per_s);
+            let needed_s = bytes * segment.cost.per_byte_s;
             let saved_s = needed_s.min(free_s);
-            sent.stream_bytes += bytes * segment.share;
+            sent.stream_bytes += bytes * segment.cost.share;
             sent.seconds += needed_s - saved_s;
             if !self.anywhere && bytes > 0.0 {
                 self.to_go *= (self.ahead - bytes) / self.ahead;

@@ -248,7 +248,7 @@ impl<'a> Sender<'a> {
     /// How many whole steps can be taken at once after `first_s` of sending, with this threshold:
     /// as long as what costs as much as ordinary pages lies ahead.
     fn undecided_steps(&self, first_s: f64, threshold_bytes: f64) -> u32 {
-        let steps_per_byte = 1.0 / self.ring.bytes_in(self.step_s);
+        let steps_per_byte = self.ring.per_byte_s() * self.steps_per_s;
         let first = first_s * self.steps_per_s;
         let until_s = match &self.driver {
             Some(driver) => self.end_s.min(driver.next_s()),
@@ -279,8 +279,8 @@ impl<'a> Sender<'a> {
             return false;
         }
         let step_bytes = self.ring.bytes_in(self.step_s);
-        let steps_per_byte = 1.0 / step_bytes;
-        let seconds_per_byte = self.step_s * steps_per_byte;
+        let steps_per_byte = self.ring.per_byte_s() * self.steps_per_s;
+        let per_byte_s = self.ring.per_byte_s();
         let mut pending = self.ring.pending_bytes();
         loop {
             let steps = whole((pending - self.threshold_bytes) * steps_per_byte).saturating_add(1);
@@ -292,7 +292,7 @@ impl<'a> Sender<'a> {
             let mut left = pending - f64::from(steps) * step_bytes;
             if left <= 0.0 {
                 // The last step ends early.
-                (seconds, left) = (pending * seconds_per_byte, 0.0);
+                (seconds, left) = (pending * per_byte_s, 0.0);
             }
             let before = pending;
             pending = self.ring.even_round(left, seconds);

@@ -109,6 +109,8 @@ proptest! {
         prop_assert!(within(told.total_time_s, told.total_time_band_s));
         prop_assert!(within(told.stream_bytes, told.stream_band_bytes));
         prop_assert_eq!(told.converged, told.converging_share > 0.5);
+        let quick = scenario.predict_quickly();
+        prop_assert!(within(quick.downtime_s, quick.downtime_band_s));
     }
 
     /// More memory, or a slower link, is never quicker where it converges. (Whether it does may

@@ -173,7 +173,7 @@ pub const FIGURES: [Figure; 22] = [
     },
     time(
         "predictions",
-        "a million predictions of the model, around the cells of experiments/precopy.yaml, on two threads",
+        "a million quick predictions (3 cases each), around the cells of precopy.yaml, on two threads",
         Some(1.0),
         Source::Predictions,
     ),
