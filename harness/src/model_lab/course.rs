@@ -167,7 +167,7 @@ fn rounds(
     converged: bool,
     total_s: f64,
 ) -> Vec<Round> {
-    let cases = || (0..CASES).map(Case::spread);
+    let cases = || (0..CASES).map(|number| Case::spread(number, CASES));
     let alike = |case: &Case| {
         let course = scenario.course(*case);
         course.converged == predicted.converged && course.rounds == predicted.rounds

@@ -201,12 +201,9 @@ pub const FIGURES: [Figure; 22] = [
         Some(5.0),
         |promises| promises.false_regressions,
     ),
-    share(
-        "judging/false-by-run",
-        "the same, each side from a run of its own",
-        None,
-        |promises| promises.false_regressions_of_runs,
-    ),
+    share("judging/false-by-run", "the same, each side from a run of its own", None, |promises| {
+        promises.false_regressions_of_runs
+    }),
     share(
         "judging/missed-time",
         "experiments of 10,000 in which 10 % more total time is not called a regression",
