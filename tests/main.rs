@@ -11,6 +11,7 @@ mod judging;
 mod kills;
 mod known_bad_qemu;
 mod model_lab;
+mod model_verdicts;
 mod ordinary_user;
 mod qemus;
 mod support;

@@ -1,6 +1,6 @@
 //! Experiments on the model lab: the whole program without QEMU, root, network or waiting.
 
-use crate::support::program::{Ended, Running};
+use crate::support::Bare;
 use camino::{Utf8Path, Utf8PathBuf};
 use harness::{
     metric,
@@ -23,52 +23,6 @@ factors:
   link_rate: 400 Mbit/s
   downtime_limit: 200 ms
 ";
-
-/// A place where nothing is installed: no QEMU, no `ip`, no `git`.
-struct Bare(tempfile::TempDir);
-
-impl Bare {
-    fn new() -> Self {
-        Self(tempfile::Builder::new().prefix("precopy-model-").tempdir().expect("a folder"))
-    }
-
-    fn path(&self) -> &Utf8Path {
-        Utf8Path::from_path(self.0.path()).expect("UTF-8")
-    }
-
-    fn file(&self, name: &str, text: &str) -> Utf8PathBuf {
-        let path = self.path().join(name);
-        fs::write(&path, text).expect("written");
-        path
-    }
-
-    fn command(&self, args: &[&str]) -> Ended {
-        let state = self.path().join("state");
-        let env = [
-            ("PATH", self.path().as_str()),
-            ("PRECOPY_QEMU", "/nonexistent/qemu"),
-            ("PRECOPY_LAB_STATE", state.as_str()),
-        ];
-        let baselines = self.path().join("baselines");
-        let with = ["--baselines", baselines.as_str()];
-        let args = if args.contains(&"--plan") { args.to_vec() } else { [args, &with].concat() };
-        let ended = Running::start(&args, &env).end();
-        assert!(!state.exists(), "a lab was made: {}", ended.stderr);
-        ended
-    }
-
-    /// Runs an experiment into a folder of its own.
-    fn run(&self, into: &str, file: &Utf8Path, rest: &[&str]) -> (RunFolder, Ended) {
-        let out = self.path().join(into);
-        let mut args = vec!["experiment", file.as_str(), "--lab", "model", "--out", out.as_str()];
-        args.extend(rest);
-        let ended = self.command(&args);
-        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        let runs = RunFolder::list(&out).expect("listed");
-        let [run] = &runs[..] else { panic!("expected one run: {runs:?}") };
-        (run.clone(), ended)
-    }
-}
 
 /// The records as bytes, without the name of the run, which has the time in it.
 fn bytes(run: &RunFolder) -> String {

@@ -4,6 +4,7 @@
 //! deadline that only a hang reaches.
 
 pub mod bad_qemu;
+pub mod bare;
 pub mod check;
 pub mod plan;
 pub mod processes;
@@ -13,6 +14,7 @@ pub mod sandbox;
 #[path = "../../xtask/src/build.rs"]
 pub mod build;
 
+pub use bare::Bare;
 pub use program::Running;
 pub use sandbox::Sandbox;
 

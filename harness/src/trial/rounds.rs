@@ -1,7 +1,7 @@
 //! The rounds of a migration, cut at the source's `MIGRATION_PASS` events: pure arithmetic.
 
 use crate::record::Round;
-use lab::hypervisor::qemu::migration::{MigrationLog, Side};
+use lab::hypervisor::qemu::migration::{MigrationLog, Sample, Side};
 
 /// Samples farther from a round's boundary than this say nothing of its bytes, seconds. QEMU
 /// counts the bytes of its last 50 ms at once, so nearer would not be truer.
@@ -23,7 +23,7 @@ pub fn rounds(log: &MigrationLog, end_s: f64) -> Vec<Round> {
                 start_s: *start_s,
                 duration_s: (next_s - start_s).max(0.0),
                 bytes: begin.zip(end).map(|(begin, end)| end.saturating_sub(begin)),
-                remaining_bytes: remaining_after(log, *start_s, next_s),
+                remaining_bytes: remaining_after(&log.samples, *start_s, next_s),
                 // The reading at the stop is announced after STOP.
                 stopped: stop_s.is_some_and(|stop_s| *start_s >= stop_s),
             }
@@ -55,10 +55,31 @@ fn transferred(log: &MigrationLog, at_s: f64) -> Option<u64> {
     Some((before_bytes + share * (after_bytes - before_bytes)) as u64)
 }
 
-/// Dirty bytes as the first sample within the round knew them.
-fn remaining_after(log: &MigrationLog, start_s: f64, next_s: f64) -> Option<u64> {
-    let sample = log.samples.iter().find(|sample| sample.at_s >= start_s)?;
-    (sample.at_s <= next_s.max(start_s + NEAR_S))
-        .then(|| sample.raw["ram"]["remaining"].as_u64())
-        .flatten()
+/// Dirty bytes with which the round began: the most that the samples at its beginning knew. Within
+/// a round it only falls; but an answer that was given while QEMU still read its bitmap has what was
+/// left of the round before.
+fn remaining_after(samples: &[Sample], start_s: f64, next_s: f64) -> Option<u64> {
+    let until_s = next_s.max(start_s).min(start_s + NEAR_S);
+    let samples = samples.iter().filter(|sample| (start_s..=until_s).contains(&sample.at_s));
+    samples.filter_map(|sample| sample.raw["ram"]["remaining"].as_u64()).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As was seen: the first answer after the reading still had the rest of the round before.
+    #[test]
+    fn a_round_begins_with_the_most_that_is_known_at_its_beginning() {
+        let samples: Vec<Sample> =
+            [(0.9, 5), (1.0, 4), (1.025, 21), (1.05, 20), (1.3, 22), (1.4, 9)]
+                .map(|(at_s, remaining)| Sample {
+                    at_s,
+                    raw: serde_json::json!({ "ram": { "remaining": remaining } }),
+                })
+                .into();
+        assert_eq!(remaining_after(&samples, 1.0, 1.35), Some(21));
+        assert_eq!(remaining_after(&samples, 1.35, 2.0), Some(9));
+        assert_eq!(remaining_after(&samples, 1.5, 2.0), None);
+    }
 }

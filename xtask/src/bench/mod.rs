@@ -95,7 +95,7 @@ const fn share(
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 22] = [
+pub const FIGURES: [Figure; 23] = [
     time(
         "lab-up",
         "bringing a lab of three nodes up, within the program",
@@ -204,6 +204,12 @@ pub const FIGURES: [Figure; 22] = [
     share("judging/false-by-run", "the same, each side from a run of its own", None, |promises| {
         promises.false_regressions_of_runs
     }),
+    share(
+        "judging/false-at-margin",
+        "the same, with a metric put just within its margin; the worst of three metrics",
+        Some(5.0),
+        |promises| promises.false_at_margin,
+    ),
     share(
         "judging/missed-time",
         "experiments of 10,000 in which 10 % more total time is not called a regression",

@@ -1,6 +1,6 @@
 //! A run of many records, read and shown.
 
-use crate::{build, color::ColorChoice, files, judging, labs, show::Shown};
+use crate::{build, color::ColorChoice, exit::Failure, files, judging, labs, show::Shown};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use harness::run_folder::RunFolder;
@@ -46,6 +46,10 @@ pub fn measure(scratch: &Utf8Path, n: usize) -> Result<Vec<Reading>> {
         .collect()
 }
 
+fn failed(failure: Failure) -> anyhow::Error {
+    failure.error.unwrap_or_else(|| anyhow::anyhow!("the run cannot be read"))
+}
+
 /// Where the baseline of the run lies.
 fn baselines(folder: &Utf8Path) -> Utf8PathBuf {
     folder.join("baselines")
@@ -71,7 +75,7 @@ fn make(folder: &Utf8Path) -> Result<()> {
     if parts.is_empty() {
         bail!("{FROM} has no records");
     }
-    judging::accept(&from, &baselines(folder))?;
+    judging::accept(&from, &baselines(folder)).map_err(failed)?;
     let mut file = BufWriter::new(File::create(folder.join("records.jsonl"))?);
     for trial in 0..RECORDS {
         let (before, after, block) = &parts[trial % parts.len()];
@@ -90,9 +94,6 @@ fn make(folder: &Utf8Path) -> Result<()> {
 pub fn read(arguments: &[String]) -> Result<()> {
     let [folder] = arguments else { bail!("expected a folder") };
     let folder = files::run_folder(Some(Utf8Path::new(folder)))?;
-    let failed = |failure: crate::exit::Failure| {
-        failure.error.unwrap_or_else(|| anyhow::anyhow!("the run cannot be read"))
-    };
     let mut shown = Shown::read(&folder).map_err(failed)?;
     shown.whole().map_err(failed)?;
     let judged = shown.judge(&baselines(folder.path()), false, ColorChoice::Never);

@@ -94,8 +94,8 @@ fn read(
             Ok((found.sample, None))
         }
         Whole::Run(path) => {
-            let (sample, rules) = judging::sample(&judging::run_folder(Some(path))?)?;
-            Ok((sample, Some(rules)))
+            let read = judging::sample(&judging::run_folder(Some(path))?)?;
+            Ok((read.sample, Some(read.rules)))
         }
     }
 }

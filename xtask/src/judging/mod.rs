@@ -11,13 +11,14 @@ use crate::{
     exit::{Exit, Failure, Result},
     files, show,
 };
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use baselines::Unreadable;
 use camino::{Utf8Path, Utf8PathBuf};
 use harness::{
     experiment::Experiment,
     judge::{self, JudgeError, Judgement, Rules, Sample, SampleBuilder, Verdict, baseline},
     run_folder::{Manifest, RunFolder},
+    stopping,
 };
 
 /// What a run was found to be.
@@ -49,19 +50,55 @@ pub fn rules(manifest: &Manifest) -> anyhow::Result<Rules> {
 }
 
 /// A run as far as it is judged.
+pub struct Read {
+    /// What is judged of it.
+    pub sample: Sample,
+    /// By what.
+    pub rules: Rules,
+    /// Why it is not all that its experiment asks for; `None` when it is.
+    lacks: Option<&'static str>,
+}
+
+/// Reads a run to judge it.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn sample(folder: &RunFolder) -> anyhow::Result<(Sample, Rules)> {
-    let manifest = folder.manifest()?;
-    let rules = rules(&manifest)?;
+/// When it cannot be read, or is damaged: with the exit code of an invalid input.
+pub fn sample(folder: &RunFolder) -> Result<Read> {
+    let invalid = |error: anyhow::Error| Failure::new(Exit::InvalidInput, error);
+    let manifest = folder.manifest().map_err(|error| invalid(error.into()))?;
+    let rules = rules(&manifest).map_err(invalid)?;
     let mut builder = SampleBuilder::new(&manifest, &rules);
-    let contents = folder.read(|record| builder.add(record))?;
+    let mut stopping = stopping::Tally::of_manifest(&manifest);
+    let mut trials = 0;
+    let contents = folder.read(|record| {
+        trials += 1;
+        builder.add(record);
+        if let Some(stopping) = &mut stopping {
+            stopping.add(record);
+        }
+    });
+    let contents = contents.map_err(|error| invalid(error.into()))?;
     if contents.faults.is_damage() {
         let what = contents.faults.lines(Some(folder.path())).join("\n  ");
-        anyhow::bail!("{} is damaged, and cannot be judged:\n  {what}", folder.path());
+        let text = format!("{} is damaged, and cannot be judged:\n  {what}", folder.path());
+        return Err(invalid(anyhow!(text)));
     }
-    Ok((builder.finish(), rules))
+    let ended = match stopping {
+        Some(stopping) => stopping.is_over(),
+        None => trials >= manifest.planned_trials,
+    };
+    let lacks = if manifest.filter.is_some() || manifest.shard.is_some() {
+        Some(
+            "it has a part of its experiment only\n\nhint: run all of it, without `--filter` and `--shard`",
+        )
+    } else if !ended {
+        Some(
+            "it is not finished\n\nhint: `cargo xtask experiment --resume` runs the missing trials",
+        )
+    } else {
+        None
+    };
+    Ok(Read { sample: builder.finish(), rules, lacks })
 }
 
 /// Holds a run against the baseline of its experiment. With `propose`, what is to be reviewed
@@ -79,10 +116,8 @@ pub fn judge(
     let found =
         baselines::find(baselines, sample).map_err(|error| unreadable(error, colors, false))?;
     let judgement = match &found {
-        Some(found) => match judge::judge(&found.sample, sample, rules) {
-            Ok(judgement) => Some(judgement),
-            Err(error) => return Err(refused(&error)),
-        },
+        // Another experiment by now: nothing to compare, but something to review.
+        Some(found) => judge::judge(&found.sample, sample, rules).ok(),
         None => None,
     };
     let mut proposed = None;
@@ -98,9 +133,13 @@ pub fn judge(
 /// Makes a run the baseline of its experiment and context; answers its file.
 ///
 /// # Errors
-/// When the run cannot be read, or the baseline not be written.
-pub fn accept(run: &RunFolder, baselines: &Utf8Path) -> anyhow::Result<Utf8PathBuf> {
-    let (sample, rules) = sample(run)?;
+/// When the run cannot be read or is not whole, or the baseline cannot be written.
+pub fn accept(run: &RunFolder, baselines: &Utf8Path) -> Result<Utf8PathBuf> {
+    let Read { sample, rules, lacks } = sample(run)?;
+    if let Some(lacks) = lacks {
+        let text = format!("{} cannot be a baseline: {lacks}", run.path());
+        return Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
+    }
     let name = baselines::name(&sample);
     snapshot::accept(baselines, &name, &baseline::render(&sample), &rules)?;
     Ok(baselines.join(format!("{name}.snap")))
@@ -109,6 +148,15 @@ pub fn accept(run: &RunFolder, baselines: &Utf8Path) -> anyhow::Result<Utf8PathB
 /// Says what was proposed, and how to accept it.
 pub fn tell(judged: &Judged, run: &Utf8Path) {
     match (&judged.baseline, &judged.proposed) {
+        (Some(baseline), proposed) if judged.judgement.is_none() => {
+            let hint = match proposed {
+                Some(_) => format!("`cargo xtask accept {run}` makes this run the baseline"),
+                None => "run all of the experiment, and accept that".to_owned(),
+            };
+            show::tell(&format!(
+                "{baseline} has no cell in common with this run, so nothing was judged\n\nhint: {hint}"
+            ));
+        }
         (None, _) => show::tell(&format!(
             "there is no baseline of this experiment yet, so nothing was judged\n\n\
              hint: `cargo xtask accept {run}` makes this run the baseline"

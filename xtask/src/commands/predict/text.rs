@@ -106,9 +106,9 @@ fn tips(policy: &str, expected: &Expected, answer: &Answer) -> Vec<String> {
         "qemu" => "it converges",
         _ => "it converges without being throttled and at its first limit",
     };
-    let beyond = |tip: &Tipping| match tip {
+    let beyond = |tip: &Tipping, there: &str, just_there: &str| match tip {
         Tipping::At { beyond_stop_bytes, beyond_downtime_s, .. } if policy == "qemu" => format!(
-            "Beyond, it goes on until it is given up; some {} are left then, which would take {} \
+            "{there}, it goes on until it is given up; some {} are left then, which would take {} \
              to stop the guest with",
             size(*beyond_stop_bytes),
             seconds(*beyond_downtime_s),
@@ -123,14 +123,18 @@ fn tips(policy: &str, expected: &Expected, answer: &Answer) -> Vec<String> {
                 what.push(format!("the limit becomes {}", seconds(first * beyond_limit_factor)));
             }
             what.push(format!("the downtime is {}", seconds(*beyond_downtime_s)));
-            format!("Just beyond, {}", listed(&what))
+            format!("{just_there}, {}", listed(&what))
         }
         Tipping::Never | Tipping::Always => String::new(),
     };
     let mut sentences = Vec::new();
     sentences.extend(expected.touch_rate_tip.as_ref().map(|tip| match tip {
         Tipping::At { value, .. } => {
-            format!("{policy}: {ends} up to about {} pages/s. {}.", rounded(*value), beyond(tip))
+            format!(
+                "{policy}: {ends} up to about {} pages/s. {}.",
+                rounded(*value),
+                beyond(tip, "Beyond", "Just beyond")
+            )
         }
         Tipping::Never => format!("{policy}: {ends} at any touch rate."),
         Tipping::Always => format!("{policy}: at no touch rate {ends}."),
@@ -144,7 +148,7 @@ fn tips(policy: &str, expected: &Expected, answer: &Answer) -> Vec<String> {
         tip @ Tipping::At { value, .. } => format!(
             "{policy}: {ends} over a link of about {} Mbit/s or more{bound}. {}.",
             rounded(*value / 1e6),
-            beyond(tip)
+            beyond(tip, "Below", "Just below")
         ),
         Tipping::Never => format!("{policy}: {ends} over any link."),
         Tipping::Always => format!("{policy}: over no link, however fast, {ends}{bound}."),
