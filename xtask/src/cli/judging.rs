@@ -28,7 +28,7 @@ pub struct CompareArgs {
     /// What is held against: a run, a baseline's file, or `factor=level`
     #[arg(value_name = "A")]
     pub baseline: String,
-    /// What is judged: the same
+    /// What is judged: of the same kind
     #[arg(value_name = "B")]
     pub candidate: String,
     /// The run whose levels are compared [default: the newest]

@@ -156,10 +156,12 @@ fn shift(first: &Sample, sample: &Sample, name: &str, rules: &Rules) -> Option<S
 
 impl History {
     fn text(&self, colors: ColorChoice) -> String {
-        let Context { lab, accelerator, cpu_model, cpu_count, .. } = &self.context;
+        let Context { lab, accelerator, cpu_model, cpu_count, guest_sha256, .. } = &self.context;
+        // Enough to tell two images apart; the JSON has all of it.
+        let guest = guest_sha256.get(..8).unwrap_or(guest_sha256);
         let unit = if self.unit.is_empty() { String::new() } else { format!(", {}", self.unit) };
         let mut out = format!(
-            "{}{unit} over the runs of {} ({lab}, {}, {cpu_count} × {cpu_model})\n\n",
+            "{}{unit} over the runs of {} ({lab}, {}, {cpu_count} × {cpu_model}, guest {guest})\n\n",
             self.metric,
             self.experiment,
             accelerator.to_uppercase()
