@@ -44,7 +44,34 @@ pub fn paired<'a>(
     for record in records {
         collected.add(record, &baseline, &candidate);
     }
-    collected.judge(&baseline, &candidate)
+    let mut judgement = collected.judge(&baseline, &candidate)?;
+    if baseline.name == QEMU {
+        for difference in &mut judgement.subjects {
+            let sides = [&mut difference.baseline, &mut difference.candidate];
+            for level in sides.into_iter().flatten() {
+                *level = with_versions(manifest, level);
+            }
+        }
+    }
+    Ok(judgement)
+}
+
+/// The factor whose levels are names of programs.
+const QEMU: &str = "qemu";
+
+/// A level of the factor `qemu` with what its names stand for: `old to new (9.2.0 to 10.0.2)`.
+fn with_versions(manifest: &Manifest, level: &str) -> String {
+    let version = |name: &str| {
+        let qemu = manifest.qemus.get(name)?;
+        // Without the distribution's own number, which is in the manifest.
+        qemu.version.split(' ').next()
+    };
+    let versions: Vec<&str> = level.split(" to ").filter_map(version).collect();
+    if versions.is_empty() {
+        level.to_owned()
+    } else {
+        format!("{level} ({})", versions.join(" to "))
+    }
 }
 
 /// Reads `factor=level`; the level is as cells have it.
@@ -220,4 +247,23 @@ fn no_such_level(level: &Factor, levels: &BTreeSet<String>) -> JudgeError {
         format!("no cell of this run has {name}={value}"),
         format!("`{name}` is {} in this run", one_of(&levels)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn names_of_programs_are_told_with_their_versions() {
+        let mut manifest = fixture::manifest();
+        let mut old = manifest.qemu.clone();
+        old.version = "9.2.0 (mine)".to_owned();
+        manifest.qemus =
+            [("old", old), ("lab", manifest.qemu.clone())].map(|(n, q)| (n.to_owned(), q)).into();
+        let new = manifest.qemu.version.split(' ').next().expect("a version");
+        assert_eq!(with_versions(&manifest, "old"), "old (9.2.0)");
+        assert_eq!(with_versions(&manifest, "old to lab"), format!("old to lab (9.2.0 to {new})"));
+        assert_eq!(with_versions(&manifest, "gone"), "gone");
+    }
 }
