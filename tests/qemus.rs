@@ -90,6 +90,12 @@ fn a_guest_moves_between_qemus() {
     let pin = format!("-machine {machine},");
     assert!(guests.iter().all(|guest| guest.contains(&pin)), "{started}");
     assert_eq!(guests.iter().filter(|guest| guest.contains("-incoming")).count(), 2, "{started}");
+    // One trial of each says nothing, but what is compared is named by its version.
+    let compare = ["compare", "--run", run.path().as_str(), "qemu=lab", "qemu=again", "--json"];
+    let compared = sandbox.start(&compare).succeed();
+    let judgement: serde_json::Value = serde_json::from_str(&compared.stdout).expect("JSON");
+    let version = installed.full_version.split(' ').next().expect("a version");
+    assert_eq!(judgement["subjects"][0]["candidate"], format!("again ({version})"));
     let report = std::fs::read_to_string(run.report_path()).expect("a report");
     for text in [&report, &ended.stdout] {
         assert!(text.contains("lab to again") && !text.contains(again.as_str()), "{text}");
