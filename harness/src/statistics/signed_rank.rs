@@ -19,7 +19,7 @@ pub fn test(differences: &[f64]) -> Option<RankTest> {
     test_at(differences, 0.0)
 }
 
-/// As [`test`], for the null hypothesis that the differences lie about `shift`: `less` speaks for a
+/// As [`test()`], for the null hypothesis that the differences lie about `shift`: `less` speaks for a
 /// smaller shift, `greater` for a greater one.
 #[must_use]
 pub fn test_at(differences: &[f64], shift: f64) -> Option<RankTest> {
