@@ -60,8 +60,17 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-fn same(one: &Course, other: &Course) -> bool {
+/// Equal but for rounding. A migration that is given up goes round and round until then, and where
+/// in a round that is may hang on the last bit of a sum of hundreds of steps: what it leaves is then
+/// anything that a round has left, `most_bytes` at most.
+fn same(one: &Course, other: &Course, most_bytes: f64) -> bool {
     let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * other.abs() + 1e-4;
+    if !one.converged && !other.converged {
+        return near(one.live_time_s, other.live_time_s)
+            && near(one.stream_bytes, other.stream_bytes)
+            && one.rounds.abs_diff(other.rounds) <= 1
+            && one.stop_bytes.max(other.stop_bytes) <= most_bytes * (1.0 + 1e-6);
+    }
     one.converged == other.converged
         && one.rounds == other.rounds
         && near(one.live_time_s, other.live_time_s)
@@ -77,8 +86,11 @@ proptest! {
     #[test]
     fn leaps_change_nothing(scenario in scenario(), case in case()) {
         let leapt = scenario.course(case);
-        let stepped = scenario.course_seen(case, |_| {});
-        prop_assert!(same(&leapt, &stepped), "{scenario:?}\n{leapt:?}\n{stepped:?}");
+        let mut pending_bytes = Vec::new();
+        let stepped = scenario.course_seen(case, |sync| pending_bytes.push(sync.pending_bytes));
+        let last = pending_bytes.iter().rev().take(20);
+        let most_bytes = last.fold(stepped.stop_bytes, |most, bytes| most.max(*bytes));
+        prop_assert!(same(&leapt, &stepped, most_bytes), "{scenario:?}\n{leapt:?}\n{stepped:?}");
     }
 
     #[test]
