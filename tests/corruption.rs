@@ -17,8 +17,9 @@ use harness::{
     trial::{self, Equipment, Intervention, Order},
 };
 use lab::{
+    Lifetime, RunningLab,
     hypervisor::qemu::{Accelerator, Vm, find},
-    provider::netns::{self, Lifetime, RunningLab},
+    provider::netns,
     spec::LabSpec,
 };
 use serde_json::Value;

@@ -3,7 +3,7 @@
 //!
 //! It is made only when asked for: see [`crate::support::bad_qemu`].
 
-use crate::support::{Running, Sandbox, bad_qemu::BadQemu, check::well_formed};
+use crate::support::{Sandbox, bad_qemu::BadQemu, check::well_formed};
 use harness::record::Outcome;
 use std::fs;
 
@@ -32,9 +32,8 @@ fn a_qemu_that_loses_pages_is_found_out() {
     let folders = ["--out", runs.as_str(), "--baselines", baselines.as_str()];
     let args = ["experiment", file.as_str(), "--lab", lab.as_str(), "--json"];
     let args = [&args, &folders[..]].concat();
-    let (state, qemu) = (sandbox.state(), sandbox.script("qemu", &bad.starter()));
-    let env = [("PRECOPY_LAB_STATE", state.as_str()), ("PRECOPY_QEMU", qemu.as_str())];
-    Running::start(&args, &env).succeed();
+    let qemu = sandbox.script("qemu", &bad.starter());
+    sandbox.start_with(&args, &[("PRECOPY_QEMU", qemu.as_str())]).succeed();
     let run = sandbox.run();
     let records = run.records().expect("read").records;
     assert_eq!(records.len(), 8);

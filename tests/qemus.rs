@@ -1,7 +1,7 @@
 //! Several QEMUs in one experiment: each alone, and a guest that moves from one to another.
 
 use crate::support::{
-    Running, Sandbox,
+    Sandbox,
     bad_qemu::BadQemu,
     check::{verified, well_formed},
 };
@@ -144,7 +144,7 @@ fn a_calm_guest_moves_from_an_old_qemu_to_a_new_one_and_back() {
     let file = sandbox.file("old-to-new.yaml", OLD_TO_NEW);
     let lab = sandbox.file("lab.yaml", LAB);
     let (runs, baselines) = (sandbox.runs(), sandbox.baselines());
-    let (given, state) = (format!("old={old}"), sandbox.state());
+    let given = format!("old={old}");
     let args = [
         "experiment",
         file.as_str(),
@@ -156,7 +156,7 @@ fn a_calm_guest_moves_from_an_old_qemu_to_a_new_one_and_back() {
         baselines.as_str(),
     ];
     let args = [&args[..], &["--qemu", &given]].concat();
-    Running::start(&args, &[("PRECOPY_LAB_STATE", state.as_str())]).succeed();
+    sandbox.start(&args).succeed();
 
     let run = sandbox.run();
     let manifest = run.manifest().expect("read");

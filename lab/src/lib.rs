@@ -5,10 +5,11 @@ pub mod journal;
 pub mod node;
 pub mod process;
 pub mod provider;
+pub mod running;
 pub mod shaping;
 pub mod spec;
 pub mod state;
 pub mod units;
 pub mod yaml;
 
-pub use provider::netns::RunningLab;
+pub use running::{Lifetime, RunningLab};

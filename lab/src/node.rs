@@ -5,6 +5,7 @@
 
 use crate::{provider::netns::Supervisor, shaping, units::BitRate};
 use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fd::OwnedFd;
 use std::{net::Ipv4Addr, time::Duration};
 use tokio::{
@@ -31,6 +32,8 @@ pub struct Node {
     pub migration_device: String,
     /// Tap device for the node's guest.
     pub tap: String,
+    /// Folder that all nodes share, as the node sees it; `None` where the lab has none.
+    pub storage: Option<Utf8PathBuf>,
     /// How to run a process there.
     pub(crate) shell: Shell,
 }
@@ -140,6 +143,21 @@ impl Process {
     }
 }
 
+/// How far a node's wall clock is from ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// The node's wall clock less this machine's, nanoseconds.
+    pub offset_ns: i128,
+    /// The true offset is at most this far from it, nanoseconds: half of the round trip in which
+    /// it was measured.
+    pub error_ns: u64,
+}
+
+impl ClockOffset {
+    /// Of a node that is this very machine.
+    pub const NONE: Self = Self { offset_ns: 0, error_ns: 0 };
+}
+
 /// What a command printed.
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -162,6 +180,36 @@ impl Node {
             Shell::Namespace(supervisor) => supervisor.spawn(&self.name, spawn).await,
         }
         .with_context(|| format!("failed to start `{program}` on {}", self.name))
+    }
+
+    /// Whether its processes run on this machine's own kernel, files and clocks.
+    #[must_use]
+    pub const fn is_this_machine(&self) -> bool {
+        match self.shell {
+            Shell::Namespace(_) => true,
+        }
+    }
+
+    /// Makes a file of this machine available on the node; gives its path there.
+    ///
+    /// # Errors
+    /// When it cannot be read here or written there.
+    #[expect(clippy::unused_async, reason = "nodes on other machines will be sent the file")]
+    pub async fn deliver(&self, file: &Utf8Path) -> Result<Utf8PathBuf> {
+        match &self.shell {
+            Shell::Namespace(_) => Ok(file.to_owned()),
+        }
+    }
+
+    /// Measures how far the node's wall clock is from ours.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    #[expect(clippy::unused_async, reason = "nodes on other machines will be asked")]
+    pub async fn clock_offset(&self) -> Result<ClockOffset> {
+        match &self.shell {
+            Shell::Namespace(_) => Ok(ClockOffset::NONE),
+        }
     }
 
     /// Shapes what leaves through the node's migration link; `None` takes a shaping away.

@@ -46,6 +46,32 @@ pub fn root() -> Result<Utf8PathBuf> {
     Ok(root)
 }
 
+/// Environment variable that names another folder for what must outlast a reboot.
+const DATA_VARIABLE: &str = "PRECOPY_LAB_DATA";
+
+/// The folder for what is large or must outlast a reboot: disks of nodes, boxes, fetched packages,
+/// folders that nodes share; made when it is not there.
+///
+/// # Errors
+/// When it cannot be made, or there is no home to make it in.
+pub fn data_root() -> Result<Utf8PathBuf> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let root = match (variable(DATA_VARIABLE), variable("XDG_DATA_HOME"), variable("HOME")) {
+        (Some(root), _, _) => Utf8PathBuf::from(root),
+        (None, Some(data), _) => Utf8PathBuf::from(data).join("precopy-lab"),
+        (None, None, Some(home)) => Utf8PathBuf::from(home).join(".local/share/precopy-lab"),
+        (None, None, None) => bail!(
+            "there is no home folder to keep a lab's data in\n\nhint: set {DATA_VARIABLE} to a folder of your own"
+        ),
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&root)
+        .with_context(|| format!("failed to make the data folder {root}"))?;
+    Ok(root)
+}
+
 /// A held lock; freed when dropped, or when the process ends.
 #[derive(Debug)]
 pub struct Lock {

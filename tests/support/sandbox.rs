@@ -35,6 +35,11 @@ impl Sandbox {
         self.path().join("state")
     }
 
+    /// Where labs keep what is large, such as the folders that nodes share.
+    pub fn data(&self) -> Utf8PathBuf {
+        self.path().join("data")
+    }
+
     /// Where runs are put.
     pub fn runs(&self) -> Utf8PathBuf {
         self.path().join("runs")
@@ -63,7 +68,14 @@ impl Sandbox {
 
     /// Starts the program.
     pub fn start(&self, args: &[&str]) -> Running {
-        Running::start(args, &[("PRECOPY_LAB_STATE", self.state().as_str())])
+        self.start_with(args, &[])
+    }
+
+    /// Starts the program with more environment variables.
+    pub fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Running {
+        let (state, data) = (self.state(), self.data());
+        let own = [("PRECOPY_LAB_STATE", state.as_str()), ("PRECOPY_LAB_DATA", data.as_str())];
+        Running::start(args, &[&own, env].concat())
     }
 
     /// Starts an experiment whose run goes into [`Self::runs`].
@@ -100,6 +112,9 @@ impl Sandbox {
             .unwrap_or_default();
         let not_locks: Vec<_> = left.iter().filter(|name| !name.ends_with(".lock")).collect();
         assert!(not_locks.is_empty(), "state is left: {left:?}");
+        let shared = self.data().join("shared");
+        let shared = shared.read_dir_utf8().map(Iterator::count).unwrap_or_default();
+        assert_eq!(shared, 0, "folders that nodes shared are left");
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
         assert!(!mounts.contains(self.path().as_str()), "mounts are left:\n{mounts}");
         assert_eq!(kept_namespaces(), self.kept_namespaces, "namespaces are left");

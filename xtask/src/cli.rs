@@ -147,7 +147,8 @@ Examples:
 Environment:
   PRECOPY_QEMU       the lab's own QEMU
   PRECOPY_BUILT      a folder with a `guest` and an `observer` built elsewhere: none is built then
-  PRECOPY_LAB_STATE  the folder in which labs keep their state";
+  PRECOPY_LAB_STATE  the folder in which labs keep their state
+  PRECOPY_LAB_DATA   the folder for what is large: disks of nodes, boxes, folders that nodes share";
 
 /// Arguments of `setup`.
 #[derive(Debug, Args)]

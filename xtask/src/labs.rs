@@ -1,12 +1,9 @@
 //! The lab of a command: one that is up already, or one brought up for it.
 
+use crate::show;
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
-use lab::{
-    RunningLab,
-    provider::netns::{self, Lifetime},
-    spec::LabSpec,
-};
+use lab::{Lifetime, RunningLab, running, spec::LabSpec};
 
 /// This program's own file, which holds labs too.
 pub fn program() -> Result<Utf8PathBuf> {
@@ -19,8 +16,8 @@ pub fn program() -> Result<Utf8PathBuf> {
 ///
 /// # Errors
 /// When the lab that is up differs, or none can be brought up.
-pub fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
-    if let Some(lab) = netns::find(&spec.name)? {
+pub async fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
+    if let Some(lab) = running::find(spec).await? {
         if lab.spec != *spec {
             bail!(
                 "the lab `{}` is up, but not as its file says now\n\nhint: `cargo xtask lab-down`, then try again",
@@ -30,7 +27,7 @@ pub fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
         return Ok(lab);
     }
     let lifetime = if keep { Lifetime::Persistent } else { Lifetime::Ephemeral };
-    netns::up(spec.clone(), lifetime, &program()?)
+    running::up(spec.clone(), lifetime, &program()?, &mut show::tell).await
 }
 
 /// Gives the links of a lab that stays up the rates of its file again; the last trial's would be

@@ -1,5 +1,7 @@
 //! What a lab file may not say although its types allow it.
 
+mod machines;
+
 use super::{GUEST_SLOTS, LabSpec, Network};
 use crate::{
     units::BitRate,
@@ -32,12 +34,13 @@ pub(super) fn problems(parsed: &Parsed<LabSpec>) -> Vec<Problem> {
         );
     }
     nodes(parsed, &mut problems);
-    for (name, network) in
-        [("guest", &spec.networks.guest), ("migration", &spec.networks.migration)]
-    {
+    for (name, network) in spec.networks.all() {
         check_network(parsed, name, network, &mut problems);
     }
-    overlap(parsed, &mut problems);
+    for (a, b) in [("guest", "migration"), ("guest", "storage"), ("migration", "storage")] {
+        overlap(parsed, a, b, &mut problems);
+    }
+    machines::problems(parsed, &mut problems);
     problems
 }
 
@@ -176,24 +179,30 @@ fn reserved(network: &Network) -> Option<&'static str> {
     }
 }
 
-fn overlap(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
-    let networks = &parsed.value.networks;
-    if !networks.guest.cidr.overlaps(networks.migration.cidr) {
+fn overlap(
+    parsed: &Parsed<LabSpec>,
+    a: &'static str,
+    b: &'static str,
+    problems: &mut Vec<Problem>,
+) {
+    let cidr = |name: &str| {
+        parsed.value.networks.all().find(|(known, _)| *known == name).map(|(_, found)| found.cidr)
+    };
+    let (Some(cidr_a), Some(cidr_b)) = (cidr(a), cidr(b)) else { return };
+    if !cidr_a.overlaps(cidr_b) {
         return;
     }
-    let (guest, migration) = (["networks", "guest", "cidr"], ["networks", "migration", "cidr"]);
+    let (at_a, at_b) = (["networks", a, "cidr"], ["networks", b, "cidr"]);
     // The one written second is the one to point at; a default is not written at all.
-    let guest_is_second = !parsed.says(&migration)
-        || (parsed.says(&guest) && parsed.at(&guest) > parsed.at(&migration));
-    let (second, first) = if guest_is_second { (guest, migration) } else { (migration, guest) };
-    let cidr = |path: [&str; 3]| {
-        if path == guest { networks.guest.cidr } else { networks.migration.cidr }
+    let a_is_second =
+        !parsed.says(&at_b) || (parsed.says(&at_a) && parsed.at(&at_a) > parsed.at(&at_b));
+    let ((second, of_second), (first, of_first)) = if a_is_second {
+        ((at_a, cidr_a), (at_b, cidr_b))
+    } else {
+        ((at_b, cidr_b), (at_a, cidr_a))
     };
     let mut problem = parsed
-        .problem(
-            &second,
-            format!("`{}` overlaps `{}` of network `{}`", cidr(second), cidr(first), first[1]),
-        )
+        .problem(&second, format!("`{of_second}` overlaps `{of_first}` of network `{}`", first[1]))
         .hint("give each network a range of its own");
     if parsed.says(&first) {
         problem = problem.also(parsed.at(&first), "overlaps this");

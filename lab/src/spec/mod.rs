@@ -2,9 +2,11 @@
 
 mod check;
 mod cidr;
+mod machines;
 
 pub use check::LINK_RATE;
 pub use cidr::Ipv4Cidr;
+pub use machines::{HostSpec, NfsSpec, StorageSpec, VagrantSpec};
 
 use crate::{
     units::BitRate,
@@ -12,7 +14,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, net::Ipv4Addr};
+use std::{collections::BTreeMap, fmt, net::Ipv4Addr};
 
 /// Addresses at the top of the guest network that are kept for guests.
 pub const GUEST_SLOTS: u32 = 16;
@@ -34,21 +36,36 @@ pub struct LabSpec {
     /// The lab's networks.
     #[serde(default)]
     pub networks: Networks,
+    /// The folder that all nodes share, for the guests' disks. Default: on namespaces a folder of
+    /// the lab's own, on Vagrant's nodes one that the first of them exports by NFS, on machines
+    /// that one already has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageSpec>,
     /// Settings of the hypervisor `qemu`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu: Option<QemuSpec>,
+    /// Settings of the provider `vagrant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vagrant: Option<VagrantSpec>,
+    /// The machines of the provider `hosts`, by the nodes' names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<BTreeMap<String, HostSpec>>,
+    /// Whether `lab-up` may set the machines of `hosts` up, by a playbook. Default: `false`, then
+    /// they are used as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_up: Option<bool>,
 }
 
 fn default_nodes() -> Vec<String> {
     ["node1", "node2", "node3"].map(str::to_owned).to_vec()
 }
 
-/// The two networks of a lab. Each node has a link to both.
+/// The networks of a lab. Each node has a link to all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     default,
     deny_unknown_fields,
-    expecting = "a mapping with `guest` and `migration`, each a network"
+    expecting = "a mapping with `guest`, `migration` and `storage`, each a network"
 )]
 pub struct Networks {
     /// Management and guest LAN: heartbeats and the harness's own traffic.
@@ -56,6 +73,9 @@ pub struct Networks {
     pub guest: Network,
     /// What guests are migrated over. Default: `10.78.0.0/24`, MTU 1500, 1 Gbit/s.
     pub migration: Network,
+    /// What nodes reach their shared storage over. Default: none; NFS then goes over `guest`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Network>,
 }
 
 impl Default for Networks {
@@ -65,7 +85,20 @@ impl Default for Networks {
             mtu: default_mtu(),
             link_rate,
         };
-        Self { guest: network(77, None), migration: network(78, Some(BitRate(1_000_000_000))) }
+        Self {
+            guest: network(77, None),
+            migration: network(78, Some(BitRate(1_000_000_000))),
+            storage: None,
+        }
+    }
+}
+
+impl Networks {
+    /// All there are, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &Network)> {
+        [("guest", &self.guest), ("migration", &self.migration)]
+            .into_iter()
+            .chain(self.storage.as_ref().map(|storage| ("storage", storage)))
     }
 }
 
@@ -167,10 +200,14 @@ fn refusal(what: &str, word: &str, known: &[&str], later: &[&str]) -> String {
 
 words! {
     /// What makes a lab's nodes exist.
-    Provider, "provider", later: ["vagrant", "hosts"],
+    Provider, "provider", later: [],
     {
         /// Network namespaces of this machine.
         Netns = "netns",
+        /// Virtual machines that Vagrant makes with libvirt.
+        Vagrant = "vagrant",
+        /// Machines that one already has, by SSH.
+        Hosts = "hosts",
     }
 }
 

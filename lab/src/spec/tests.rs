@@ -4,7 +4,20 @@ use proptest::prelude::*;
 const HEAD: &str = "name: local\nprovider: netns\nhypervisor: qemu\n";
 
 const BAD: &[(&str, &str)] = &[
-    ("provider_of_later", "name: a\nprovider: vagrant\nhypervisor: qemu\n"),
+    ("no_hosts", "name: a\nprovider: hosts\nhypervisor: qemu\n"),
+    (
+        "hosts",
+        "name: a\nprovider: hosts\nhypervisor: qemu\nvagrant: {}\nhosts:\n  node1: { ssh: '-oProxyCommand=x' }\n  node2: { ssh: root@b }\n  node4: { ssh: '' }\n",
+    ),
+    ("host_without_ssh", "name: a\nprovider: hosts\nhypervisor: qemu\nhosts: { node1: {} }\n"),
+    (
+        "vagrant",
+        "name: a\nprovider: vagrant\nhypervisor: qemu\nset_up: true\nvagrant:\n  box: 'a b'\n  prefix: much-too-long-a-prefix\n  cpus: 0\n  memory: 64 MiB\n  disk: 1 GiB\n",
+    ),
+    (
+        "nfs",
+        "name: a\nprovider: vagrant\nhypervisor: qemu\nnetworks: { guest: { cidr: 10.1.0.0/24 }, migration: { cidr: 10.2.0.0/24 }, storage: { cidr: 10.2.0.0/16 } }\nstorage: { nfs: { server: nodeX, export: '/a b', mount: relative } }\n",
+    ),
     ("hypervisor_of_later", "name: a\nprovider: netns\nhypervisor: proxmox\n"),
     ("provider_mistyped", "name: a\nprovider: netnss\nhypervisor: qemu\n"),
     ("no_hypervisor", "name: a\nprovider: netns\n"),
@@ -33,6 +46,11 @@ const BAD_REST: &[(&str, &str)] = &[
     ("link_rate", "networks:\n  migration: { cidr: 10.1.0.0/24, link_rate: 1 kbit/s }\n"),
     ("link_rate_in_bytes", "networks:\n  migration: { cidr: 10.1.0.0/24, link_rate: 100 MB/s }\n"),
     ("link_rate_word", "networks:\n  migration: { cidr: 10.1.0.0/24, link_rate: fast }\n"),
+    ("storage_network_of_namespaces", "networks: { storage: { cidr: 10.1.0.0/24 } }\n"),
+    ("nfs_of_namespaces", "storage: { nfs: { server: node1 } }\n"),
+    ("storage_is_both", "storage: { directory: /a, nfs: { server: node1 } }\n"),
+    ("storage_is_neither", "storage: {}\n"),
+    ("storage_root", "storage: { directory: / }\n"),
     ("accelerator", "qemu: { accelerator: xen }\n"),
     (
         "everything_at_once",

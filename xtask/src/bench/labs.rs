@@ -2,10 +2,7 @@
 
 use crate::labs;
 use anyhow::Result;
-use lab::{
-    provider::netns::{self, Lifetime},
-    spec::LabSpec,
-};
+use lab::{Lifetime, provider::netns, spec::LabSpec};
 use std::time::Instant;
 
 /// One lab's coming and going.

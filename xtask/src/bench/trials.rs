@@ -93,7 +93,8 @@ pub async fn measure(
     experiment.replicates = Replicates::Fixed(u32::try_from(n)?);
     let plan = Plan::new(&experiment, spec.nodes.len());
     let interrupt = Interrupt::listen()?;
-    let lab = labs::for_experiment(spec, false).map_err(|error| Failure::new(Exit::Lab, error))?;
+    let lab =
+        labs::for_experiment(spec, false).await.map_err(|error| Failure::new(Exit::Lab, error))?;
     let mut writer = RunFolder::create(scratch, &experiment.name, jiff::Timestamp::now())?;
     let mut progress = Progress::new(
         &plan,

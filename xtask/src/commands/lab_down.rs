@@ -6,7 +6,7 @@ use crate::{
     exit::{self, Exit, Failure},
     files, show,
 };
-use lab::{provider::netns, spec::LabSpec};
+use lab::{running, spec::LabSpec};
 use std::time::Instant;
 
 /// Runs the command.
@@ -16,7 +16,9 @@ use std::time::Instant;
 pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
     let spec = files::checked(LabSpec::read(&args.lab), colors, false)?;
     let begun = Instant::now();
-    let was_up = netns::down(&spec.name).map_err(|error| Failure::new(Exit::Lab, error))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let was_up =
+        runtime.block_on(running::down(&spec)).map_err(|error| Failure::new(Exit::Lab, error))?;
     if was_up {
         show::print(&format!(
             "the lab `{}` is down ({:.3} s)\n",

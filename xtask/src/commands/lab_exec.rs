@@ -9,9 +9,9 @@ use crate::{
 use anyhow::{Context, anyhow};
 use camino::Utf8PathBuf;
 use lab::{
+    RunningLab,
     node::{self, Node, Process, Spawn, Stream, Streams},
-    process,
-    provider::netns::{self, RunningLab},
+    process, running,
     spec::LabSpec,
 };
 use rustix::fd::AsFd;
@@ -27,7 +27,8 @@ const NOT_RUNNABLE: u8 = 126;
 /// # Errors
 /// For a lab that is not up, a node it does not have, and a command that does not end with 0.
 pub fn run(args: &LabExecArgs, colors: ColorChoice) -> exit::Result {
-    let lab = running(args, colors)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let lab = runtime.block_on(up(args, colors))?;
     let node = find_node(&lab, &args.node)?;
     let argv = arguments(args)?;
     let here = std::env::current_dir().context("failed to find the working directory")?;
@@ -38,7 +39,6 @@ pub fn run(args: &LabExecArgs, colors: ColorChoice) -> exit::Result {
         stderr: duplicate(std::io::stderr())?,
     };
     let spawn = Spawn { argv, cwd: Some(here.into_string()), streams };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let program = spawn.argv.first().cloned().unwrap_or_default();
         let process = match node.spawn(spawn).await {
@@ -67,9 +67,9 @@ pub fn run(args: &LabExecArgs, colors: ColorChoice) -> exit::Result {
 }
 
 /// The lab that is up under the name that the lab's file gives.
-fn running(args: &LabExecArgs, colors: ColorChoice) -> exit::Result<RunningLab> {
+async fn up(args: &LabExecArgs, colors: ColorChoice) -> exit::Result<RunningLab> {
     let spec = files::checked(LabSpec::read(&args.lab.lab), colors, false)?;
-    let found = netns::find(&spec.name).map_err(|error| Failure::new(Exit::Lab, error))?;
+    let found = running::find(&spec).await.map_err(|error| Failure::new(Exit::Lab, error))?;
     found.ok_or_else(|| {
         let file = &args.lab.lab;
         let text = format!(

@@ -6,10 +6,7 @@ use crate::{
     exit::{self, Exit, Failure},
     files, labs, setup, show,
 };
-use lab::{
-    provider::netns::{self, Lifetime},
-    spec::LabSpec,
-};
+use lab::{Lifetime, running, spec::LabSpec};
 use std::time::Instant;
 
 /// Runs the command. A lab that is up already, as its file says, is left alone.
@@ -19,8 +16,13 @@ use std::time::Instant;
 pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
     let spec = files::checked(LabSpec::read(&args.lab), colors, false)?;
     setup::ensure(setup::Job::Experiment, false, colors)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(bring_up(args, spec))
+}
+
+async fn bring_up(args: &LabArgs, spec: LabSpec) -> exit::Result {
     let lab_failure = |error: anyhow::Error| Failure::new(Exit::Lab, error);
-    if let Some(up) = netns::find(&spec.name).map_err(lab_failure)? {
+    if let Some(up) = running::find(&spec).await.map_err(lab_failure)? {
         if up.spec != spec {
             let text = format!(
                 "the lab `{}` is up, but not as {} says now\n\nhint: `cargo xtask lab-down --lab {}`, then try again",
@@ -33,7 +35,9 @@ pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
     }
     let begun = Instant::now();
     let program = labs::program()?;
-    let up = netns::up(spec, Lifetime::Persistent, &program).map_err(lab_failure)?;
+    let up = running::up(spec, Lifetime::Persistent, &program, &mut show::tell)
+        .await
+        .map_err(lab_failure)?;
     let nodes: Vec<&str> = up.nodes.iter().map(|node| node.name.as_str()).collect();
     show::print(&format!(
         "the lab `{}` is up: {} ({:.3} s)\n",

@@ -16,4 +16,4 @@ mod up;
 pub use client::Supervisor;
 pub use status::{Labs, NodeProcess, UpLab, labs};
 pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
-pub use up::{Lifetime, RunningLab, down, find, up};
+pub use up::{Keeper, down, find, up};

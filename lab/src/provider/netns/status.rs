@@ -2,9 +2,9 @@
 
 use super::{
     supervisor::SPEC_FILE,
-    up::{RunningLab, holders},
+    up::{holders, running},
 };
-use crate::{node::Node, state};
+use crate::{RunningLab, node::Node, state};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::{collections::HashMap, fs, time::Duration, time::SystemTime};
@@ -84,7 +84,7 @@ fn up_lab(folder: &Utf8Path, supervisor: u32) -> Result<UpLab> {
         serde_json::from_slice(&text).with_context(|| format!("failed to understand {path}"))?;
     // Names of labs have no dot.
     let command = folder.extension().and_then(|pid| pid.parse().ok());
-    let lab = RunningLab::new(spec, folder.to_owned(), None);
+    let lab = running(spec, folder.to_owned(), None)?;
     Ok(UpLab { lab, command, supervisor, since })
 }
 

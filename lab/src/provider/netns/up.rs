@@ -12,6 +12,7 @@ use super::{
 use crate::{
     journal::{self, Resource},
     node::{Node, Shell},
+    running::{self, Lifetime, RunningLab},
     spec::LabSpec,
     state,
 };
@@ -32,50 +33,57 @@ use std::{
 /// How long a lab may take to come up or go down before that is an error.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long a lab lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lifetime {
-    /// No longer than the process that brought it up.
-    Ephemeral,
-    /// Until it is taken down.
-    Persistent,
-}
-
-/// A lab that is up.
+/// The process that a lab lives by, and how it is ended.
 #[derive(Debug)]
-pub struct RunningLab {
-    /// What it was made from.
-    pub spec: LabSpec,
-    /// Its state folder.
-    pub folder: Utf8PathBuf,
-    /// Its nodes, in the order of the lab file.
-    pub nodes: Vec<Node>,
+pub struct Keeper {
+    folder: Utf8PathBuf,
     /// The supervisor of an ephemeral lab ends when this is closed.
     lifeline: Option<PipeWriter>,
 }
 
-impl RunningLab {
-    pub(super) fn new(spec: LabSpec, folder: Utf8PathBuf, lifeline: Option<PipeWriter>) -> Self {
-        let supervisor = Supervisor::at(folder.join(SOCKET_FILE));
-        let nodes = spec.nodes.iter().enumerate().map(|(index, name)| Node {
-            name: name.clone(),
-            guest_address: spec.networks.guest.node_address(index),
-            migration_address: spec.networks.migration.node_address(index),
-            guest_device: network::GUEST_UPLINK.to_owned(),
-            migration_device: network::MIGRATION_UPLINK.to_owned(),
-            tap: network::GUEST_TAP.to_owned(),
-            shell: Shell::Namespace(supervisor.clone()),
-        });
-        Self { nodes: nodes.collect(), spec, folder, lifeline }
-    }
+/// The lab of this folder, which is up.
+pub(super) fn running(
+    spec: LabSpec,
+    folder: Utf8PathBuf,
+    lifeline: Option<PipeWriter>,
+) -> Result<RunningLab> {
+    let supervisor = Supervisor::at(folder.join(SOCKET_FILE));
+    let storage = shared_folder(&spec, &folder)?;
+    let nodes = spec.nodes.iter().enumerate().map(|(index, name)| Node {
+        name: name.clone(),
+        guest_address: spec.networks.guest.node_address(index),
+        migration_address: spec.networks.migration.node_address(index),
+        guest_device: network::GUEST_UPLINK.to_owned(),
+        migration_device: network::MIGRATION_UPLINK.to_owned(),
+        tap: network::GUEST_TAP.to_owned(),
+        storage: Some(storage.clone()),
+        shell: Shell::Namespace(supervisor.clone()),
+    });
+    Ok(RunningLab {
+        nodes: nodes.collect(),
+        spec,
+        folder: folder.clone(),
+        keeper: running::Keeper::Namespaces(Keeper { folder, lifeline }),
+    })
+}
 
+/// The folder that the nodes share: the lab file's, or one of the lab's own. Not in the state
+/// folder, which often is memory.
+fn shared_folder(spec: &LabSpec, folder: &Utf8Path) -> Result<Utf8PathBuf> {
+    match spec.storage.as_ref().and_then(|storage| storage.directory.clone()) {
+        Some(directory) => Ok(directory),
+        None => Ok(state::data_root()?.join("shared").join(folder.file_name().unwrap_or_default())),
+    }
+}
+
+impl Keeper {
     /// Whether its supervisor answers.
-    pub async fn is_alive(&self) -> bool {
+    pub(crate) async fn is_alive(&self) -> bool {
         Supervisor::at(self.folder.join(SOCKET_FILE)).is_alive().await
     }
 }
 
-impl Drop for RunningLab {
+impl Drop for Keeper {
     fn drop(&mut self) {
         if self.lifeline.take().is_some() {
             // A failure leaves a folder that the next command removes.
@@ -108,7 +116,7 @@ pub fn up(spec: LabSpec, lifetime: Lifetime, program: &Utf8Path) -> Result<Runni
     }
     fs::create_dir(&folder).with_context(|| format!("failed to make {folder}"))?;
     match start(&spec, &folder, lifetime, program) {
-        Ok(lifeline) => Ok(RunningLab::new(spec, folder, lifeline)),
+        Ok(lifeline) => running(spec, folder, lifeline),
         Err(error) => {
             take_down(&folder).context("failed to clean up after a lab that did not come up")?;
             Err(error)
@@ -132,7 +140,7 @@ pub fn find(name: &str) -> Result<Option<RunningLab>> {
     let text = fs::read(&path).with_context(|| format!("failed to read {path}"))?;
     let spec =
         serde_json::from_slice(&text).with_context(|| format!("failed to understand {path}"))?;
-    Ok(Some(RunningLab::new(spec, folder, None)))
+    running(spec, folder, None).map(Some)
 }
 
 /// Takes down the lab of this name that `lab-up` brought up, and every leftover of killed
@@ -161,6 +169,7 @@ fn start(
 ) -> Result<Option<PipeWriter>> {
     journal::will_make(folder, &Resource::Folder(folder.to_owned()))?;
     fs::write(folder.join(SPEC_FILE), serde_json::to_vec_pretty(spec)?)?;
+    make_shared_folder(spec, folder)?;
     journal::will_make(folder, &Resource::Supervisor { folder: folder.to_owned() })?;
     let (stdin, lifeline) = match lifetime {
         Lifetime::Ephemeral => {
@@ -191,14 +200,27 @@ fn start(
     Ok(lifeline)
 }
 
+/// Makes the folder that the nodes share, unless it is one of the lab file's own.
+fn make_shared_folder(spec: &LabSpec, folder: &Utf8Path) -> Result<()> {
+    let shared = shared_folder(spec, folder)?;
+    if spec.storage.as_ref().is_some_and(|storage| storage.directory.is_some()) {
+        if !shared.is_dir() {
+            bail!(
+                "the folder {shared}, which the lab file names as storage, is not there\n\nhint: make it, or leave `storage` out"
+            );
+        }
+        return Ok(());
+    }
+    journal::will_make(folder, &Resource::Folder(shared.clone()))?;
+    fs::create_dir_all(&shared).with_context(|| format!("failed to make {shared}"))
+}
+
 /// Ends what the journal of this folder names, then removes the folder.
 fn take_down(folder: &Utf8Path) -> Result<()> {
     for resource in journal::read(folder)?.iter().rev() {
         match resource {
             Resource::Supervisor { folder } => end_supervisor(folder)?,
-            Resource::Folder(folder) => {
-                fs::remove_dir_all(folder).with_context(|| format!("failed to remove {folder}"))?;
-            }
+            Resource::Folder(folder) => remove(folder)?,
         }
     }
     // A folder made just before its first line was written.
@@ -206,6 +228,16 @@ fn take_down(folder: &Utf8Path) -> Result<()> {
         fs::remove_dir(folder).with_context(|| format!("failed to remove {folder}"))?;
     }
     Ok(())
+}
+
+/// Removes a folder that may never have come to be.
+fn remove(folder: &Utf8Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("failed to remove {folder}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes the folders of labs whose supervisor is gone. The caller holds the lock, so no lab is

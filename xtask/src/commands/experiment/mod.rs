@@ -111,6 +111,7 @@ async fn measure(
 ) -> exit::Result {
     let interrupt = interrupt::Interrupt::listen()?;
     let lab = labs::for_experiment(&task.spec, args.keep_lab)
+        .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
     let checks = check_links(&lab, &task, &equipped)
         .await

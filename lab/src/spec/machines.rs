@@ -1,0 +1,98 @@
+//! What a lab file says of nodes that are machines: virtual ones, or such as one already has.
+
+use crate::units::Bytes;
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+/// Settings of the provider `vagrant`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping with `box`, `cpus`, `memory`, `disk` and `prefix`"
+)]
+pub struct VagrantSpec {
+    /// `debian-13` or `debian-12` are boxes of our own, built from packages; anything else is the
+    /// name of a published box. Default: `debian-13`.
+    #[serde(rename = "box")]
+    pub box_name: String,
+    /// Version of a published box. Default: the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub box_version: Option<String>,
+    /// What the names of domains, networks and volumes begin with. Default: `precopy`.
+    pub prefix: String,
+    /// Processors of each node. Default: 1.
+    pub cpus: u32,
+    /// Memory of each node. Default: 1 GiB.
+    pub memory: Bytes,
+    /// Disk of each node; grows as it is written. Default: 10 GiB.
+    pub disk: Bytes,
+}
+
+impl Default for VagrantSpec {
+    fn default() -> Self {
+        Self {
+            box_name: "debian-13".to_owned(),
+            box_version: None,
+            prefix: "precopy".to_owned(),
+            cpus: 1,
+            memory: Bytes(1 << 30),
+            disk: Bytes(10 << 30),
+        }
+    }
+}
+
+/// One machine of the provider `hosts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `ssh`")]
+pub struct HostSpec {
+    /// Where SSH finds it, such as `root@pve1.example`, or a name from `~/.ssh/config`, which may
+    /// give user, port, key and jump host.
+    pub ssh: String,
+    /// Another configuration file for `ssh` than `~/.ssh/config`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_config: Option<Utf8PathBuf>,
+}
+
+/// The folder that all nodes share: exactly one of the two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `directory` or `nfs`")]
+#[derive(Default)]
+pub struct StorageSpec {
+    /// A folder that every node has under this path already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<Utf8PathBuf>,
+    /// A folder that one node exports and all of them mount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nfs: Option<NfsSpec>,
+}
+
+/// A folder shared by NFS over the storage network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `server` and `export`")]
+pub struct NfsSpec {
+    /// The node that has the folder.
+    pub server: String,
+    /// The folder there. Default: `/srv/precopy-lab/export`.
+    #[serde(default = "default_export")]
+    pub export: Utf8PathBuf,
+    /// Where every node mounts it. Default: `/srv/precopy-lab/shared`.
+    #[serde(default = "default_mount")]
+    pub mount: Utf8PathBuf,
+}
+
+fn default_export() -> Utf8PathBuf {
+    "/srv/precopy-lab/export".into()
+}
+
+fn default_mount() -> Utf8PathBuf {
+    "/srv/precopy-lab/shared".into()
+}
+
+impl StorageSpec {
+    /// The shared folder's path on every node.
+    #[must_use]
+    pub fn path(&self) -> Option<&Utf8PathBuf> {
+        self.directory.as_ref().or_else(|| self.nfs.as_ref().map(|nfs| &nfs.mount))
+    }
+}
