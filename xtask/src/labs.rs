@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use lab::{
     RunningLab,
     provider::netns::{self, Lifetime},
-    spec::LabSpec,
+    spec::{LabSpec, Link},
 };
 
 /// This program's own file, which holds labs too.
@@ -37,6 +37,8 @@ pub fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
 /// in force otherwise. A lab that is gone needs nothing.
 pub async fn restore_links(lab: &RunningLab) {
     for node in &lab.nodes {
-        let _lab_is_gone = node.shape_migration_link(lab.spec.networks.migration.link_rate).await;
+        for link in Link::ALL {
+            let _lab_is_gone = node.shape(link, lab.spec.networks.of(link).link_rate).await;
+        }
     }
 }
