@@ -12,6 +12,7 @@ mod kills;
 mod known_bad_qemu;
 mod model_lab;
 mod model_verdicts;
+mod network;
 mod ordinary_user;
 mod qemus;
 mod support;

@@ -7,6 +7,8 @@
 pub(crate) mod cause;
 mod equipment;
 pub mod gate;
+mod heartbeats;
+mod links;
 mod measure;
 mod observed;
 mod outcome;

@@ -3,7 +3,7 @@
 use super::{
     Equipment, Intervention, Live, Order,
     cause::Seen,
-    measure,
+    links, measure,
     observed::Observed,
     outcome::Ended,
     ready::{self, walk_deadline},
@@ -13,22 +13,18 @@ use super::{
     witness::Witness,
 };
 use crate::{record::Outcome, settings::BandwidthLimit};
-use anyhow::{Context, Result};
 use lab::{
     RunningLab,
     hypervisor::qemu::{
         Vm,
         migration::{self, End, MigrationOrder, SendCap},
     },
-    node::Node,
 };
 use std::{net::SocketAddrV4, time::Duration};
 use wire::Message;
 
 /// Where the target's QEMU listens: any port does in a namespace of the lab's own.
 const MIGRATION_PORT: u16 = 49_152;
-/// What a single small command on a node may take.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(10);
 /// For the guest to beat again after its move.
 const BEAT_DEADLINE: Duration = Duration::from_secs(5);
 /// A stage either lets the next one begin, or ends the trial.
@@ -159,9 +155,9 @@ async fn silent(vm: &mut Vm, what: &str, outcome: Outcome) -> Ended {
 }
 
 fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
-    let target = lab.spec.networks.migration.node_address(order.target);
+    let network = lab.spec.networks.of(order.settings.network.link());
     MigrationOrder {
-        listen: SocketAddrV4::new(target, MIGRATION_PORT),
+        listen: SocketAddrV4::new(network.node_address(order.target), MIGRATION_PORT),
         downtime_limit: order.settings.downtime_limit.duration(),
         cap: match order.settings.bandwidth_limit {
             BandwidthLimit::Default => SendCap::Default,
@@ -175,13 +171,13 @@ fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
 async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     let Trial { lab, order, observed, live, .. } = trial;
     let Ends { source, target, witness, migration } = ends;
-    let source_node = &lab.nodes[order.source];
-    let wire_before = sent_bytes(source_node).await;
+    let (source_node, link) = (&lab.nodes[order.source], order.settings.network.link());
+    let wire_before = links::sent_bytes(source_node, link).await;
     let migrating =
         migration::migrate(source, target, migration, |sample| live(Live::Sample(sample)));
     let log = migrating.await.map_err(failed)?;
     observed.migration_s = log.asked.elapsed().as_secs_f64();
-    let wire_after = sent_bytes(source_node).await;
+    let wire_after = links::sent_bytes(source_node, link).await;
     observed.wire_bytes = wire_before.ok().zip(wire_after.ok());
     let end = log.end.clone();
     let resumed_s = log.event_s(migration::Side::Target, "RESUME");
@@ -233,18 +229,6 @@ fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> Stri
         downtime_limit: order.settings.downtime_limit.duration(),
     }
     .words()
-}
-
-/// What the node's migration link has sent so far, bytes.
-async fn sent_bytes(node: &Node) -> Result<u64> {
-    let counters = node.run(&["cat", "/proc/net/dev"].map(str::to_owned), COMMAND_DEADLINE).await?;
-    let line = counters
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(&format!("{}:", node.migration_device)))
-        .context("the migration link has no counter")?;
-    // The ninth column: see proc_net_dev's heading, eight receive columns come first.
-    let sent = line.split_whitespace().nth(8).context("a counter line of an unknown form")?;
-    Ok(sent.parse()?)
 }
 
 async fn verify(holder: &mut Vm, witness: &mut Witness, observed: &mut Observed) -> Stage {
