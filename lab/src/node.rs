@@ -95,6 +95,8 @@ pub enum Exit {
     Signal(i32),
     /// The lab is gone, and the process with it.
     LabLost,
+    /// The node is gone or cannot be reached any more, and the process with it.
+    NodeLost,
 }
 
 impl std::fmt::Display for Exit {
@@ -103,6 +105,7 @@ impl std::fmt::Display for Exit {
             Self::Code(code) => write!(f, "ended with exit code {code}"),
             Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
             Self::LabLost => f.write_str("was lost with its lab"),
+            Self::NodeLost => f.write_str("was lost with its node"),
         }
     }
 }
