@@ -9,8 +9,10 @@ pub mod provider;
 pub mod running;
 pub mod shaping;
 pub mod spec;
+pub mod ssh;
 pub mod state;
 pub mod units;
+pub mod wait;
 pub mod yaml;
 
 pub use running::{Lifetime, RunningLab};

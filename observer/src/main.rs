@@ -19,7 +19,7 @@ mod witness;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: observer witness ADDRESS | sink ADDRESS:PORT | \
-                     flood ADDRESS:PORT MILLISECONDS | agent";
+                     flood ADDRESS:PORT MILLISECONDS | agent [SILENCE_SECONDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,7 +28,11 @@ fn main() -> ExitCode {
         ["witness", address] => witness::run(address),
         ["sink", address] => throughput::sink(address),
         ["flood", address, milliseconds] => throughput::flood(address, milliseconds),
-        ["agent"] => agent::run(),
+        ["agent"] => agent::run(wire::frame::SILENCE_S),
+        ["agent", silence_s] => match silence_s.parse() {
+            Ok(silence_s) => agent::run(silence_s),
+            Err(_) => Err(USAGE.into()),
+        },
         _ => Err(USAGE.into()),
     };
     match result {

@@ -10,7 +10,7 @@ mod link;
 mod process;
 mod pump;
 
-pub(crate) use files::RECEIVE;
+pub(crate) use files::{Parcel, RECEIVE};
 
 use anyhow::{Context, Result, bail};
 use link::{ClockRead, Frames, Incoming, Sink, Table, encode};

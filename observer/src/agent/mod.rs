@@ -1,7 +1,7 @@
 //! Runs processes on this node for a harness elsewhere: see [`wire::frame`] for what is said.
 //!
 //! Its stdin and stdout are the connection, whatever carries it. When stdin ends, or nothing has
-//! come for [`SILENCE_S`], it kills everything that came of what it started, and ends.
+//! come for [`wire::frame::SILENCE_S`], it kills everything that came of what it started, and ends.
 //!
 //! One thread and one `poll`: children die with the *thread* that started them (`PDEATHSIG`), so
 //! that thread must be one that lives as long as the agent.
@@ -18,19 +18,22 @@ use channel::Channel;
 use outbox::Outbox;
 use signals::Signals;
 use std::{collections::BTreeMap, error::Error, io};
-use wire::frame::{Body, Frame, HEADER_BYTES, Hello, PROTOCOL, SILENCE_S, Stream};
+use wire::frame::{Body, Frame, HEADER_BYTES, Hello, PROTOCOL, Stream};
 
 /// What is read at once from the connection.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Serves until the harness is gone, then kills everything.
-pub fn run() -> Result<(), Box<dyn Error>> {
+/// Environment variable that names another folder to keep files in.
+const FOLDER_VARIABLE: &str = "PRECOPY_LAB_FOLDER";
+
+/// Serves until the harness is gone or silent for so long, then kills everything.
+pub fn run(silence_s: u64) -> Result<(), Box<dyn Error>> {
     let signals = Signals::block()?;
     reap::adopt_orphans()?;
     descriptor::set_nonblocking(0)?;
     descriptor::set_nonblocking(1)?;
     let mut agent = Agent { channels: BTreeMap::new(), outbox: Outbox::default() };
-    let ended = agent.hello().and_then(|()| agent.serve(&signals));
+    let ended = agent.hello().and_then(|()| agent.serve(&signals, silence_s));
     // Whatever the end was like: nothing of ours stays behind.
     reap::kill_everything(&signals);
     ended
@@ -45,11 +48,11 @@ impl Agent {
     fn hello(&mut self) -> Result<(), Box<dyn Error>> {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
         let uid = descriptor::uid();
-        let folder = if uid == 0 {
-            "/var/lib/precopy-lab".to_owned()
-        } else {
-            let home = std::env::var("HOME").map_err(|_| "no HOME to keep files in")?;
-            format!("{home}/.cache/precopy-lab")
+        let folder = match (std::env::var(FOLDER_VARIABLE), uid, std::env::var("HOME")) {
+            (Ok(named), ..) if !named.is_empty() => named,
+            (_, 0, _) => "/var/lib/precopy-lab".to_owned(),
+            (.., Ok(home)) => format!("{home}/.cache/precopy-lab"),
+            _ => return Err("no HOME to keep files in".into()),
         };
         let hello = Hello {
             protocol: PROTOCOL,
@@ -62,14 +65,14 @@ impl Agent {
         Ok(())
     }
 
-    fn serve(&mut self, signals: &Signals) -> Result<(), Box<dyn Error>> {
+    fn serve(&mut self, signals: &Signals, silence_s: u64) -> Result<(), Box<dyn Error>> {
         let (mut inbox, mut chunk) = (Vec::new(), vec![0; READ_BYTES]);
         let mut heard_ns = clock::monotonic_ns();
         loop {
             self.outbox.flush()?;
             let silent_ns = clock::monotonic_ns().saturating_sub(heard_ns);
-            let Some(left_ns) = (SILENCE_S * 1_000_000_000).checked_sub(silent_ns) else {
-                return Err(format!("nothing was heard for {SILENCE_S} s").into());
+            let Some(left_ns) = (silence_s * 1_000_000_000).checked_sub(silent_ns) else {
+                return Err(format!("nothing was heard for {silence_s} s").into());
             };
             let ready = self.wait(signals, left_ns)?;
             if ready.signal {
