@@ -52,8 +52,8 @@ fn frame(parts: &Parts) -> Frame<'_> {
         2 => Body::Spawn(Spawn {
             carried: [low & 1 == 0, low & 2 == 0, low & 4 == 0],
             cwd: a,
-            argv: Words::unpack(&parts.words).unwrap(),
-            env: Words::unpack(&parts.more_words).unwrap(),
+            argv: Words::unpack(&parts.words).expect("packed"),
+            env: Words::unpack(&parts.more_words).expect("packed"),
         }),
         3 => Body::Connect(a),
         4 => Body::Kill,
