@@ -15,4 +15,4 @@ pub mod units;
 pub mod wait;
 pub mod yaml;
 
-pub use running::{Lifetime, RunningLab};
+pub use running::{Lifetime, Programs, RunningLab};

@@ -4,7 +4,7 @@ mod support;
 
 use lab::{
     agent::Agent,
-    node::{Exit, Spawn, Stream, Streams},
+    node::{ClockOffset, Exit, Spawn, Stream, Streams},
     process::{Command, Conversation},
 };
 use std::{
@@ -243,7 +243,7 @@ async fn a_socket_of_the_node_is_a_socket_here() {
 #[tokio::test]
 async fn a_clock_of_this_machine_is_not_off() {
     let agent = agent().await;
-    let (offset_ns, error_ns) = agent.clock_offset().await.unwrap();
+    let ClockOffset { offset_ns, error_ns } = agent.clock_offset().await.unwrap();
     assert!(offset_ns.unsigned_abs() <= u128::from(error_ns), "{offset_ns} ± {error_ns}");
     assert!(error_ns > 0);
     assert_eq!(agent.about().boot_id.len(), 36);

@@ -15,7 +15,7 @@ use support::{LONG, observer, output, piped, said, silent, until_gone};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 async fn failure(target: &SshTarget) -> String {
-    format!("{:#}", target.connect(observer(), LONG).await.unwrap_err())
+    format!("{:#}", target.connect(observer(), LONG).await.expect_err("refused"))
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod pump;
 
 pub(crate) use files::{Parcel, RECEIVE};
 
+use crate::node::ClockOffset;
 use anyhow::{Context, Result, bail};
 use link::{ClockRead, Frames, Incoming, Sink, Table, encode};
 use std::{
@@ -106,15 +107,14 @@ impl Agent {
         self.lost().is_none() && self.read_clock().await.is_ok()
     }
 
-    /// Measures how far the node's wall clock is from ours: the offset (node less ours) and how far
-    /// the true one may be from it, nanoseconds.
+    /// Measures how far the node's wall clock is from ours.
     ///
     /// Of several round trips the shortest counts: the node read its clock within it, and half of
     /// it is the error. The offset is that to our clock in its middle.
     ///
     /// # Errors
     /// When the agent is lost.
-    pub async fn clock_offset(&self) -> Result<(i128, u64)> {
+    pub async fn clock_offset(&self) -> Result<ClockOffset> {
         let mut best: Option<(Duration, i128)> = None;
         for _ in 0..CLOCK_PINGS {
             let (sent, sent_wall) = (Instant::now(), SystemTime::now());
@@ -128,7 +128,7 @@ impl Agent {
         }
         let (round_trip, offset_ns) = best.context("no clock was read")?;
         let error_ns = u64::try_from(round_trip.as_nanos())?.div_ceil(2);
-        Ok((offset_ns, error_ns))
+        Ok(ClockOffset { offset_ns, error_ns })
     }
 
     async fn read_clock(&self) -> Result<ClockRead> {
