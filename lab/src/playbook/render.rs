@@ -3,7 +3,7 @@
 use super::{Playbook, check, quoting, script};
 use crate::{
     process::quote,
-    yaml::{self, Parsed, Problem, Report},
+    yaml::{self, Parsed, Place, Problem, Report},
 };
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
@@ -146,8 +146,12 @@ fn put_in(parsed: &mut Parsed<Playbook>, values: &[String]) -> Vec<Problem> {
 
 /// A template's mistake, where it lies. Never says what a variable holds.
 fn problem_of(text: &str, error: &Error, context: &impl Serialize) -> Problem {
-    let range = error.range().filter(|range| text.is_char_boundary(range.start));
-    let place = match (range, error.line()) {
+    let range = error.range().filter(|range| text.is_char_boundary(range.start)).map(|range| {
+        // The whole path: for `a.b.c` the range begins behind `a`.
+        let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        text[..range.start].trim_end_matches(part).len()..range.end
+    });
+    let place = match (range.clone(), error.line()) {
         (Some(range), _) => yaml::place_in(text, range),
         (None, Some(line)) => {
             let start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
@@ -155,38 +159,48 @@ fn problem_of(text: &str, error: &Error, context: &impl Serialize) -> Problem {
         }
         (None, None) => yaml::place_in(text, 0..0),
     };
-    let message = match error.detail() {
-        Some(detail) => detail.to_owned(),
-        None => error.kind().to_string(),
-    };
-    let problem = Problem::new(place, message);
-    if error.kind() != ErrorKind::UndefinedError {
-        return problem;
+    if error.kind() == ErrorKind::UndefinedError {
+        let expression = range.and_then(|range| text.get(range)).unwrap_or_default();
+        return undefined(text, place, expression, context);
     }
-    match names(error.detail().unwrap_or_default(), context) {
-        Some(hint) => problem.hint(hint),
-        None => problem,
-    }
+    Problem::new(place, error.detail().map_or_else(|| error.kind().to_string(), str::to_owned))
 }
 
-/// What stands where an undefined expression, `` `a.b` is undefined ``, was looked for.
-fn names(detail: &str, context: &impl Serialize) -> Option<String> {
-    let expression = detail.split('`').nth(1)?;
-    let (owners, missing) = match expression.rsplit_once('.') {
-        Some((owners, missing)) => (Some(owners), missing),
-        None => (None, expression),
+/// A name that is not there, with the names that are.
+fn undefined(text: &str, place: Place, expression: &str, context: &impl Serialize) -> Problem {
+    let other = Problem::new(place, "this is not there");
+    let is_name = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
-    let mut owner = Value::from(Serde(context));
-    for part in owners.into_iter().flat_map(|owners| owners.split('.')) {
-        owner = owner.get_attr(part).ok().filter(|value| value.kind() == ValueKind::Map)?;
+    let parts: Vec<&str> = expression.split('.').collect();
+    let local = |name: &str| {
+        text.contains(&format!("for {name} in ")) || text.contains(&format!("set {name} "))
+    };
+    if !parts.iter().copied().all(is_name) || local(parts[0]) {
+        return other;
     }
-    let names: Vec<String> = owner.try_iter().ok()?.map(|name| name.to_string()).collect();
-    let known = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let there = format!("there are {known}");
-    Some(match yaml::did_you_mean(missing, names.iter().map(String::as_str)) {
-        Some(meant) => format!("did you mean `{meant}`? {there}"),
-        None => there,
-    })
+    let mut owner = Value::from(Serde(context));
+    for (index, part) in parts.iter().enumerate() {
+        let names: Vec<String> =
+            owner.try_iter().into_iter().flatten().map(|name| name.to_string()).collect();
+        match owner.get_attr(part) {
+            Ok(inner) if !inner.is_undefined() => owner = inner,
+            _ => {
+                let path = parts[..=index].join(".");
+                let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                let there = match known.as_slice() {
+                    [] => "it has no parts".to_owned(),
+                    known => format!("there are {}", known.join(", ")),
+                };
+                let hint = match yaml::did_you_mean(part, names.iter().map(String::as_str)) {
+                    Some(meant) => format!("did you mean `{meant}`? {there}"),
+                    None => there,
+                };
+                return Problem::new(place, format!("there is no `{path}`")).hint(hint);
+            }
+        }
+    }
+    other
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ pub struct File {
     pub content: String,
 }
 
-/// A file's permissions, written in octal digits and in quotes: `"0644"`.
+/// A file's permissions, in four octal digits: `"0644"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(pub u16);
 
@@ -134,7 +134,7 @@ impl Serialize for Mode {
 
 impl<'de> Deserialize<'de> for Mode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer, "permissions in quotes, such as `\"0644\"`", |text| {
+        from_text(deserializer, "permissions, such as `\"0644\"`", |text| {
             let digits = text.strip_prefix('0').filter(|digits| digits.len() == 3);
             digits.and_then(|digits| u16::from_str_radix(digits, 8).ok()).map(Self).ok_or_else(
                 || {
