@@ -6,10 +6,28 @@
 //! run again.
 
 mod check;
+mod concurrently;
+mod dry_run;
+mod failure;
+#[cfg(test)]
+mod fixture;
+mod log;
+mod progress;
 mod quoting;
 mod render;
+mod run;
 mod script;
+mod secrets;
+mod session;
+mod shell;
 mod types;
 
+pub use dry_run::{DryRun, Preview, dry_run};
+pub use failure::{Failure, Part, RunError, What};
+pub use progress::{Doing, Event, NodeSummary, Summary};
 pub use render::render;
+pub use run::{CannotReboot, Reboot, Setup, run};
+pub use secrets::Secrets;
+pub use session::Change;
+pub use shell::Shell;
 pub use types::{File, Mode, On, Order, Playbook, Step};
