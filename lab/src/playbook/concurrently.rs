@@ -11,18 +11,19 @@ use std::{
 pub(super) async fn concurrently<F: Future>(
     futures: impl IntoIterator<Item = F>,
 ) -> Vec<F::Output> {
-    let mut futures: Vec<(Pin<Box<F>>, Option<F::Output>)> =
-        futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    let mut futures: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
     poll_fn(|context| {
-        let mut all = true;
-        for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
+        let mut all = Poll::Ready(());
+        let pairs = futures.iter_mut().zip(&mut outputs);
+        for (future, output) in pairs.filter(|(_, output)| output.is_none()) {
             match future.as_mut().poll(context) {
                 Poll::Ready(ready) => *output = Some(ready),
-                Poll::Pending => all = false,
+                Poll::Pending => all = Poll::Pending,
             }
         }
-        if all { Poll::Ready(()) } else { Poll::Pending }
+        all
     })
     .await;
-    futures.into_iter().filter_map(|(_, output)| output).collect()
+    outputs.into_iter().flatten().collect()
 }

@@ -100,7 +100,7 @@ pub async fn dry_run<S: Shell>(
     for result in concurrently(all).await {
         match result {
             Ok(column) => columns.push(column),
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(*failure),
         }
     }
     if !failures.is_empty() {
@@ -123,7 +123,7 @@ async fn look<S: Shell>(
     shell: &mut S,
     playbook: &Playbook,
     secrets: &Secrets,
-) -> Result<Vec<Option<Preview>>, Failure> {
+) -> Result<Vec<Option<Preview>>, Box<Failure>> {
     let mut column = Vec::new();
     for (place, step) in playbook.steps.iter().enumerate() {
         if !step.on.includes(index) {

@@ -70,7 +70,7 @@ pub struct Failure {
 
 impl Failure {
     /// The same, of this command.
-    pub(super) fn of_command(mut self, command: String) -> Self {
+    pub(super) fn of_command(mut self: Box<Self>, command: String) -> Box<Self> {
         self.command = Some(command);
         self
     }

@@ -128,7 +128,7 @@ pub async fn run<S: Shell, R: Reboot<S>>(
             match result {
                 Ok(true) => summary.nodes[node].acted.push(one.name.clone()),
                 Ok(false) => summary.nodes[node].already_done += 1,
-                Err(failure) => failures.push(failure),
+                Err(failure) => failures.push(*failure),
             }
         }
         if !failures.is_empty() {
@@ -187,7 +187,7 @@ async fn survey<S: Shell, R>(
     for result in concurrently(all).await {
         match result {
             Ok(node) => seen.push(node),
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(*failure),
         }
     }
     if failures.is_empty() { Ok(seen) } else { Err(RunError::Failed(failures)) }
@@ -198,7 +198,7 @@ async fn survey_node<S: Shell, R>(
     shell: &mut S,
     playbook: &Playbook,
     setup: &Setup<'_, R>,
-) -> Result<Seen, Failure> {
+) -> Result<Seen, Box<Failure>> {
     let steps = playbook.steps.len();
     let mut events = Vec::new();
     for (place, step) in playbook.steps.iter().enumerate() {
@@ -255,7 +255,7 @@ async fn perform<S: Shell, R: Reboot<S>>(
     mut session: Session<'_, S>,
     look: Option<Look>,
     setup: &Setup<'_, R>,
-) -> Result<bool, Failure> {
+) -> Result<bool, Box<Failure>> {
     let started = Instant::now();
     session.until = started + session.step.deadline.duration();
     let result = act(&mut session, look, setup, started).await;
@@ -273,7 +273,7 @@ async fn act<S: Shell, R: Reboot<S>>(
     look: Option<Look>,
     setup: &Setup<'_, R>,
     started: Instant,
-) -> Result<bool, Failure> {
+) -> Result<bool, Box<Failure>> {
     session.open_log(setup.folder)?;
     let look = match look {
         Some(look) => look,

@@ -108,7 +108,7 @@ pub(super) struct Session<'a, S> {
 
 impl<S: Shell> Session<'_, S> {
     /// Begins to keep what is said, and sees to it that the step has its secrets.
-    pub(super) fn open_log(&mut self, folder: &Utf8Path) -> Result<(), Failure> {
+    pub(super) fn open_log(&mut self, folder: &Utf8Path) -> Result<(), Box<Failure>> {
         let log =
             Log::open(folder, self.number.0, &self.step.name, self.shell.name(), self.secrets);
         self.log = log.map_err(|error| self.failure(Part::Check, What::Error(error)))?;
@@ -116,7 +116,7 @@ impl<S: Shell> Session<'_, S> {
     }
 
     /// Looks whether the step is done. `thorough` also asks the check when files differ.
-    pub(super) async fn look(&mut self, thorough: bool) -> Result<Look, Failure> {
+    pub(super) async fn look(&mut self, thorough: bool) -> Result<Look, Box<Failure>> {
         let files = self.look_at_files().await?;
         let mut look = Look { files, missed: None };
         let step = self.step;
@@ -133,7 +133,7 @@ impl<S: Shell> Session<'_, S> {
         Ok(look)
     }
 
-    async fn look_at_files(&mut self) -> Result<Vec<(usize, Change)>, Failure> {
+    async fn look_at_files(&mut self) -> Result<Vec<(usize, Change)>, Box<Failure>> {
         if self.step.files.is_empty() {
             return Ok(Vec::new());
         }
@@ -152,7 +152,7 @@ impl<S: Shell> Session<'_, S> {
     }
 
     /// Writes the files at these places of the step.
-    pub(super) async fn write(&mut self, files: &[(usize, Change)]) -> Result<(), Failure> {
+    pub(super) async fn write(&mut self, files: &[(usize, Change)]) -> Result<(), Box<Failure>> {
         let step = self.step;
         for (place, change) in files {
             let Some(file) = step.files.get(*place) else { continue };
@@ -177,7 +177,7 @@ impl<S: Shell> Session<'_, S> {
     }
 
     /// Runs one of the step's scripts.
-    pub(super) async fn script(&mut self, part: Part, script: &str) -> Result<Exit, Failure> {
+    pub(super) async fn script(&mut self, part: Part, script: &str) -> Result<Exit, Box<Failure>> {
         let (preamble, input) = self.preamble();
         let argv = ["bash", "-Eeu", "-c"].map(str::to_owned).into_iter();
         let argv = argv.chain([format!("{preamble}{script}")]).collect();
@@ -189,7 +189,7 @@ impl<S: Shell> Session<'_, S> {
     }
 
     /// As [`Self::script`], for one that must end well.
-    pub(super) async fn must(&mut self, part: Part, script: &str) -> Result<(), Failure> {
+    pub(super) async fn must(&mut self, part: Part, script: &str) -> Result<(), Box<Failure>> {
         match self.script(part, script).await? {
             Exit::Code(0) => Ok(()),
             exit => Err(self.failure(part, What::Exit(exit))),
@@ -220,7 +220,7 @@ impl<S: Shell> Session<'_, S> {
         argv: Vec<String>,
         input: Vec<u8>,
         said: &mut (dyn FnMut(&mut Log, &[u8]) + Send),
-    ) -> Result<Exit, Failure> {
+    ) -> Result<Exit, Box<Failure>> {
         let log = &mut self.log;
         let mut said = |bytes: &[u8]| said(log, bytes);
         match timeout_at(self.until, self.shell.call(argv, input, &mut said)).await {
@@ -231,8 +231,8 @@ impl<S: Shell> Session<'_, S> {
     }
 
     /// That this part failed.
-    pub(super) fn failure(&self, part: Part, what: What) -> Failure {
-        Failure {
+    pub(super) fn failure(&self, part: Part, what: What) -> Box<Failure> {
+        Box::new(Failure {
             node: self.shell.name().to_owned(),
             step: self.step.name.clone(),
             number: self.number,
@@ -241,11 +241,11 @@ impl<S: Shell> Session<'_, S> {
             command: self.log.failed_command().map(|command| format!("line {command}")),
             last_lines: self.log.last_lines(),
             log: self.log.path().map(ToOwned::to_owned),
-        }
+        })
     }
 
     /// That the step has no such secret.
-    pub(super) fn missing_secret(&self) -> Option<Failure> {
+    pub(super) fn missing_secret(&self) -> Option<Box<Failure>> {
         let missing = self.step.secrets.iter().find(|name| self.secrets.get(name).is_none())?;
         let error = anyhow!("it needs the secret `{missing}`, which was not given");
         Some(self.failure(Part::Check, What::Error(error)))
