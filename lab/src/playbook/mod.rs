@@ -7,6 +7,7 @@
 
 mod check;
 mod concurrently;
+pub mod context;
 mod dry_run;
 mod failure;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod session;
 mod shell;
 mod types;
 
+pub use context::{BRIDGE, Context, Devices, TAP};
 pub use dry_run::{DryRun, Preview, dry_run};
 pub use failure::{Failure, Part, RunError, What};
 pub use progress::{Doing, Event, NodeSummary, Summary};
