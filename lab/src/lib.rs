@@ -4,6 +4,7 @@ pub mod agent;
 pub mod hypervisor;
 pub mod journal;
 pub mod node;
+pub mod playbook;
 pub mod process;
 pub mod provider;
 pub mod running;
