@@ -8,6 +8,7 @@ pub mod playbook;
 pub mod process;
 pub mod provider;
 pub mod running;
+pub mod set_up;
 pub mod shaping;
 pub mod spec;
 pub mod ssh;

@@ -19,6 +19,9 @@ use tokio::{
 /// `tc` takes milliseconds.
 const SHAPING_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The tap device of the guest, on nodes of ours: namespaces, and machines set up by a playbook.
+pub const GUEST_TAP: &str = "guest0";
+
 /// One node of a lab that is up.
 #[derive(Clone, Debug)]
 pub struct Node {

@@ -10,10 +10,11 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 ///
 /// # Errors
 /// The last answer, when none was good in time.
-pub async fn until<T>(
+pub async fn until<T, F: Future<Output = Result<T>> + Send>(
     pause: Duration,
     deadline: Duration,
-    mut ask: impl AsyncFnMut() -> Result<T>,
+    // Not an `AsyncFnMut`, of whose futures nothing tells that another thread may run them.
+    mut ask: impl FnMut() -> F + Send,
 ) -> Result<T> {
     let mut last = None;
     let asking = async {
@@ -42,16 +43,17 @@ mod tests {
     #[tokio::test]
     async fn the_first_good_answer_counts() {
         let mut asked = 0;
-        let answer = until(Duration::from_millis(1), Duration::from_secs(60), async || {
+        let answer = until(Duration::from_millis(1), Duration::from_secs(60), || {
             asked += 1;
-            if asked < 3 { bail!("not yet") } else { Ok(asked) }
+            let asked = asked;
+            async move { if asked < 3 { bail!("not yet") } else { Ok(asked) } }
         });
         assert_eq!(answer.await.unwrap(), 3);
     }
 
     #[tokio::test]
     async fn the_last_bad_answer_is_the_error() {
-        let answer = until(Duration::from_millis(1), Duration::from_millis(20), async || {
+        let answer = until(Duration::from_millis(1), Duration::from_millis(20), || async {
             Err::<(), _>(anyhow::anyhow!("connection refused"))
         });
         let error = format!("{:#}", answer.await.unwrap_err());

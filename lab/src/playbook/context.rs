@@ -1,6 +1,9 @@
 //! What playbooks' templates see.
 
-use crate::spec::{LabSpec, Network};
+use crate::{
+    node::GUEST_TAP,
+    spec::{LabSpec, Network},
+};
 use camino::Utf8PathBuf;
 use serde::Serialize;
 use std::net::Ipv4Addr;
@@ -8,9 +11,6 @@ use std::net::Ipv4Addr;
 /// The bridge that a playbook makes on each node, joining its guest to the guest network; the
 /// node has its own address there.
 pub const BRIDGE: &str = "lab0";
-
-/// The tap device that a playbook makes for a node's guest.
-pub const TAP: &str = "tap-lab";
 
 /// Hardware addresses of these bridges begin with this: administered locally, and not the guests'.
 const BRIDGE_MAC: [u8; 2] = [0x02, 0x4c];
@@ -131,7 +131,7 @@ fn node(spec: &LabSpec, index: usize, name: &str, devices: &Devices) -> NodeCont
         guest_device: devices.guest.clone(),
         guest_bridge: BRIDGE,
         guest_bridge_mac: mac.join(":"),
-        tap: TAP,
+        tap: GUEST_TAP,
         migration_address: networks.migration.node_address(index),
         migration_device: devices.migration.clone(),
         storage_address: networks.storage.as_ref().map(|network| network.node_address(index)),

@@ -23,7 +23,7 @@ mod session;
 mod shell;
 mod types;
 
-pub use context::{BRIDGE, Context, Devices, TAP};
+pub use context::{BRIDGE, Context, Devices};
 pub use dry_run::{DryRun, Preview, dry_run};
 pub use failure::{Failure, Part, RunError, What};
 pub use progress::{Doing, Event, NodeSummary, Summary};

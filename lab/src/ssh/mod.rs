@@ -113,9 +113,9 @@ impl Connection {
     async fn again(
         &self,
         deadline: Duration,
-        is_good: impl Fn(&Agent) -> Result<()>,
+        is_good: impl Fn(&Agent) -> Result<()> + Send + Sync,
     ) -> Result<()> {
-        let agent = wait::until(PAUSE, deadline, async || {
+        let agent = wait::until(PAUSE, deadline, || async {
             let agent = self.target.connect(&self.observer, ATTEMPT).await?;
             is_good(&agent)?;
             Ok(agent)

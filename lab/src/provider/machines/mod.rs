@@ -3,7 +3,7 @@
 mod devices;
 
 use crate::{
-    node::{Node, Shell},
+    node::{GUEST_TAP, Node, Shell},
     spec::LabSpec,
     ssh::{Connection, SshTarget},
 };
@@ -11,9 +11,6 @@ use anyhow::{Context, Result, anyhow, bail};
 use camino::Utf8Path;
 use devices::Link;
 use std::{net::Ipv4Addr, time::Duration};
-
-/// The guest's tap device on a node, as a playbook makes it.
-pub const GUEST_TAP: &str = "guest0";
 
 /// How long one machine may take to let us in and get our program.
 const CONNECTING: Duration = Duration::from_secs(60);

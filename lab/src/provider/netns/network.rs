@@ -5,13 +5,12 @@
 //! bridge of the node's own, on which the node has its address and the guest its tap device.
 
 use crate::{
+    node::GUEST_TAP,
     shaping,
     spec::{LabSpec, Network},
 };
 use std::fmt::Write;
 
-/// The tap device of the guest on every node.
-pub const GUEST_TAP: &str = "guest0";
 /// A node's link to the guest and management network.
 pub const GUEST_UPLINK: &str = "lan0";
 /// A node's link to the migration network.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     journal::{self, Resource},
-    node::{Node, Shell},
+    node::{GUEST_TAP, Node, Shell},
     running::{self, Lifetime, RunningLab},
     spec::LabSpec,
     state,
@@ -55,7 +55,7 @@ pub(super) fn running(
         migration_address: spec.networks.migration.node_address(index),
         guest_device: network::GUEST_UPLINK.to_owned(),
         migration_device: network::MIGRATION_UPLINK.to_owned(),
-        tap: network::GUEST_TAP.to_owned(),
+        tap: GUEST_TAP.to_owned(),
         storage: Some(storage.clone()),
         shell: Shell::Namespace(supervisor.clone()),
     });
