@@ -16,6 +16,6 @@ mod up;
 pub use client::Supervisor;
 pub use status::{Labs, NodeProcess, UpLab, labs};
 pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
-pub use up::{Keeper, down, find, up};
 pub(super) use supervisor::{SOCKET_FILE, serve, start};
+pub use up::{Keeper, down, find, up};
 pub(super) use up::{end_supervisor, holders, remove, start_supervisor};

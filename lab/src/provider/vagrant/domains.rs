@@ -31,7 +31,8 @@ pub(super) async fn remove(host: &Host, domain: &str) -> Result<()> {
         host.virsh(&["destroy", domain]).await?;
     }
     if names(host, &["list", "--all", "--name"]).await?.iter().any(|name| name == domain) {
-        host.virsh(&["undefine", domain, "--managed-save", "--snapshots-metadata", "--nvram"]).await?;
+        host.virsh(&["undefine", domain, "--managed-save", "--snapshots-metadata", "--nvram"])
+            .await?;
     }
     remove_volume(host, &format!("{domain}.img")).await
 }

@@ -108,7 +108,8 @@ impl Host {
                 let (mut out, mut err) = (Vec::new(), Vec::new());
                 let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
                 let work = async {
-                    let (mut stdout, mut stderr) = (stdout.context("no stdout")?, stderr.context("no stderr")?);
+                    let (mut stdout, mut stderr) =
+                        (stdout.context("no stdout")?, stderr.context("no stderr")?);
                     tokio::try_join!(stdout.read_to_end(&mut out), stderr.read_to_end(&mut err))?;
                     anyhow::Ok(process.wait().await)
                 };

@@ -46,11 +46,6 @@ impl Names {
         format!("{}-{node}", self.prefix)
     }
 
-    /// The volume of a node's disk, as vagrant-libvirt calls it.
-    pub fn disk(&self, node: &str) -> String {
-        format!("{}.img", self.domain(node))
-    }
-
     /// The libvirt network of this name: `guest`, `storage`, `migration` or `management`.
     pub fn network(&self, network: &str) -> String {
         format!("{}-{network}", self.prefix)

@@ -20,9 +20,8 @@ const OTHERS: (u32, u32) = (201, 220);
 /// Makes and starts the networks that are not there or do not run.
 pub(super) async fn ensure(spec: &LabSpec, host: &Host, folder: &Utf8Path) -> Result<()> {
     let names = Names::of(spec);
-    let listed = |text: String| -> Vec<String> {
-        text.split_whitespace().map(str::to_owned).collect()
-    };
+    let listed =
+        |text: String| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
     let all = listed(host.virsh(&["net-list", "--all", "--name"]).await?);
     let active = listed(host.virsh(&["net-list", "--name"]).await?);
     let mut wanted = vec![(MANAGEMENT, management(spec, &names, host.is_private()))];

@@ -59,7 +59,11 @@ impl Preflight {
 ///
 /// # Errors
 /// When the data folder cannot be made.
-pub async fn preflight(spec: &LabSpec, folder: &Utf8Path, cpu: &Virtualization) -> Result<Preflight> {
+pub async fn preflight(
+    spec: &LabSpec,
+    folder: &Utf8Path,
+    cpu: &Virtualization,
+) -> Result<Preflight> {
     let host = Host::find(folder).await;
     let own = box_image::own(spec)?;
     let to_build = own.as_ref().is_some_and(|own| !own.is_built());
@@ -141,7 +145,9 @@ fn memory(nodes: u64, each_mib: u64, available_mib: u64) -> Check {
 
 fn disk(nodes: u64, boxes_mib: u64, disk_mib: u64, free_mib: u64) -> Check {
     let (needed, most) = (nodes * WRITTEN_MIB + boxes_mib, nodes * disk_mib + boxes_mib);
-    let found = format!("{free_mib} MiB are free; nodes take about {needed} MiB, {most} MiB when their disks are full");
+    let found = format!(
+        "{free_mib} MiB are free; nodes take about {needed} MiB, {most} MiB when their disks are full"
+    );
     let remedy = "name a larger place in PRECOPY_LAB_DATA".to_owned();
     let (rating, remedy) = match (needed > free_mib, most > free_mib) {
         (true, _) => (Rating::Bad, Some(remedy)),
@@ -156,9 +162,14 @@ fn nesting(cpu: &Virtualization, flag: Option<&str>) -> Check {
     let (rating, found, remedy) = if !cpu.kvm {
         (Rating::Good, format!("nodes run under TCG: {}", cpu.reason), None)
     } else if nested {
-        (Rating::Good, format!("nodes run under KVM, and so may their guests: {}", cpu.reason), None)
+        (
+            Rating::Good,
+            format!("nodes run under KVM, and so may their guests: {}", cpu.reason),
+            None,
+        )
     } else {
-        let remedy = "options kvm_intel nested=1 (or kvm_amd) in /etc/modprobe.d, then reload the module";
+        let remedy =
+            "options kvm_intel nested=1 (or kvm_amd) in /etc/modprobe.d, then reload the module";
         (
             Rating::Poor,
             format!("nodes run under KVM; their guests cannot: {}", cpu.reason),

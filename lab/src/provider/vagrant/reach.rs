@@ -4,7 +4,8 @@ use super::super::netns::{self, namespaces};
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use std::{
-    io,
+    fs::File,
+    io::{self, Read, Write},
     net::{Shutdown, TcpStream},
     os::fd::{AsFd, OwnedFd},
     thread,
@@ -28,7 +29,7 @@ pub fn reach(arguments: &[String]) -> Result<()> {
         format!("the lab in {folder} is not up\n\nhint: `cargo xtask lab-up` brings it up")
     })?;
     let namespace: OwnedFd =
-        std::fs::File::open(format!("/proc/{}/ns/net", supervisor.pid.as_raw_nonzero()))
+        File::open(format!("/proc/{}/ns/net", supervisor.pid.as_raw_nonzero()))
             .context("failed to open the lab's network")?
             .into();
     namespaces::enter_network(&namespace).context("failed to enter the lab's network")?;
@@ -36,12 +37,26 @@ pub fn reach(arguments: &[String]) -> Result<()> {
     let there = TcpStream::connect((address.as_str(), port))
         .with_context(|| format!("failed to connect to {address} port {port} in the lab"))?;
     there.set_nodelay(true)?;
-    let (mut from, mut to) = (there.try_clone()?, there);
+    let (from, to) = (there.try_clone()?, there);
+    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     thread::spawn(move || {
-        let _the_other_way_ends_it = io::copy(&mut io::stdin().lock(), &mut to);
+        let _the_other_way_ends_it = carry(input, &to);
         let _closed_already = to.shutdown(Shutdown::Write);
     });
-    // Unbuffered: what a node says is short, and is waited for.
-    let mut out = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    io::copy(&mut from, &mut out).map(drop).context("the connection broke")
+    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    carry(from, output).context("the connection broke")
+}
+
+/// Passes on each piece as it comes. Not by `io::copy`: it lets the kernel move the bytes, which
+/// may keep the last of them back until there are more.
+fn carry(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
+    let mut piece = [0; 16 << 10];
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(length) => to.write_all(&piece[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

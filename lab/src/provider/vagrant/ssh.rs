@@ -81,7 +81,12 @@ pub(super) async fn learn_host_keys(spec: &LabSpec, host: &Host, folder: &Utf8Pa
 }
 
 /// Writes the `ssh_config` of the lab.
-pub(super) fn write_config(spec: &LabSpec, host: &Host, folder: &Utf8Path, own_box: bool) -> Result<()> {
+pub(super) fn write_config(
+    spec: &LabSpec,
+    host: &Host,
+    folder: &Utf8Path,
+    own_box: bool,
+) -> Result<()> {
     let program = this_program()?;
     let path = folder.join(CONFIG);
     let new = folder.join(format!("{CONFIG}.new"));

@@ -1,13 +1,6 @@
 //! Looks at a lab of machines without changing anything.
 
-use super::{
-    box_image::{self},
-    domains,
-    host::Host,
-    names::Names,
-    settings,
-    up::CPU_FILE,
-};
+use super::{box_image, domains, host::Host, names::Names, settings, up::CPU_FILE};
 use crate::spec::LabSpec;
 use anyhow::Result;
 use camino::Utf8Path;

@@ -121,7 +121,14 @@ async fn vagrant(
 fn worth_telling(line: &str) -> Option<&str> {
     let told = line.strip_prefix("==> ")?;
     let (_, what) = told.split_once(": ")?;
-    let steps = ["Uploading", "Starting domain", "Waiting for domain", "Machine booted", "Adding", "Downloading"];
+    let steps = [
+        "Uploading",
+        "Starting domain",
+        "Waiting for domain",
+        "Machine booted",
+        "Adding",
+        "Downloading",
+    ];
     steps.iter().any(|step| what.trim_start().starts_with(step)).then_some(told)
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::spec::LabSpec;
 use anyhow::{Context, Result};
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../../../vagrant/Vagrantfile.j2");
@@ -116,7 +116,7 @@ pub(super) fn render(
     environment.add_filter("ruby", |text: &str| ruby(text));
     environment.add_template("Vagrantfile", TEMPLATE)?;
     let template = environment.get_template("Vagrantfile")?;
-    let text = template.render(minijinja::Value::from_serialize(&context));
+    let text = template.render(minijinja::Value::from(Serde(&context)));
     // The last line's end is not part of a template.
     Ok(text.context("failed to write the Vagrantfile")? + "\n")
 }
