@@ -42,7 +42,7 @@ pub async fn down(folder: &Utf8Path, tell: &mut (dyn FnMut(&str) + Send)) -> Res
                 Resource::Volume(volume) if !others_use(folder, volume)? => {
                     domains::remove_volume(&host, volume).await?;
                 }
-                Resource::Volume(_) | Resource::Folder(_) | Resource::Supervisor { .. } => {}
+                _ => {}
             }
         }
     }
