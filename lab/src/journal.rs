@@ -27,6 +27,12 @@ pub enum Resource {
         /// Configuration file for `ssh`, if not the user's own.
         ssh_config: Option<Utf8PathBuf>,
     },
+    /// A virtual machine of libvirt, with its disk.
+    Domain(String),
+    /// A network of libvirt.
+    Network(String),
+    /// A volume in libvirt's pool `default`.
+    Volume(String),
 }
 
 /// Writes down, durably, what will be made next.

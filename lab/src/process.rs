@@ -16,6 +16,7 @@ pub use quote::{quote, quote_all};
 use std::{
     ffi::{OsStr, OsString},
     fmt, io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -202,6 +203,24 @@ impl Command {
         let child = command.kill_on_drop(true).spawn().map_err(|e| self.not_started(e))?;
         let ended = wait::asynchronous(child, self.stdin.clone(), self.timeout).await;
         self.judge(ended)
+    }
+
+    /// As [`output`](Self::output), with stdout and stderr both going to `stream`; no timeout is
+    /// applied.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn output_to(&self, stream: OwnedFd) -> Result<(), Error> {
+        let mut command = self.build()?;
+        let both = stream.try_clone().map_err(|e| self.not_started(e))?;
+        command.stdin(Stdio::null()).stdout(stream).stderr(both);
+        let mut command = tokio::process::Command::from(command);
+        let mut child = command.kill_on_drop(true).spawn().map_err(|e| self.not_started(e))?;
+        // Its streams: whoever reads at the other end waits until nobody has them open.
+        drop(command);
+        let status = child.wait().await.map_err(|e| self.not_started(e))?;
+        self.judge(Ok(wait::Ended { status: Some(status), stdout: Vec::new(), stderr: Vec::new() }))
+            .map(drop)
     }
 
     fn piped(&self) -> Result<std::process::Command, Error> {

@@ -159,6 +159,9 @@ pub struct SetupArgs {
     /// Allow that an older QEMU which libvirt uses on this host is replaced
     #[arg(long)]
     pub replace_qemu: bool,
+    /// Also look at, and install, what labs of the provider vagrant need
+    #[arg(long)]
+    pub vagrant: bool,
     /// Print JSON on stdout
     #[arg(long)]
     pub json: bool,

@@ -17,7 +17,7 @@ mod qemus;
 mod setup;
 mod show;
 
-use lab::provider::netns;
+use lab::provider::{netns, vagrant};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Some((role, rest)) if role == netns::SUPERVISE_ARGUMENT => {
             return held(netns::supervise(rest));
         }
+        Some((role, rest)) if role == vagrant::REACH_ARGUMENT => return held(vagrant::reach(rest)),
         Some((role, _)) if role == judging::snapshot::ARGUMENT => {
             return held(judging::snapshot::child());
         }

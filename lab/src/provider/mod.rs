@@ -3,3 +3,4 @@
 pub mod hosts;
 pub mod machines;
 pub mod netns;
+pub mod vagrant;

@@ -80,6 +80,7 @@ pub fn plan(
         .filter(|package| match package {
             Package::Qemu => suite.is_none(),
             Package::Iproute | Package::Compiler => true,
+            Package::Vagrant | Package::BoxBuilder => true,
             Package::Shellcheck => false,
         })
         .collect();

@@ -4,7 +4,7 @@ use super::{
     distribution::{Distribution, Package},
     libvirt,
     need::{Fault, Job, Need, Source, State},
-    probe,
+    probe, vagrant,
 };
 use lab::{
     hypervisor::qemu::find::{self, GOOD_MAJOR},
@@ -50,6 +50,11 @@ pub fn check(job: Job) -> Vec<Need> {
         Need::required("memory", "two guests and the harness", memory()).optional(),
         Need::required("disk", "a build and some runs", disk()).optional(),
     ];
+    match job {
+        Job::Experiment => {}
+        Job::Ci => needs.push(vagrant::summary()),
+        Job::Vagrant => needs.extend(vagrant::needs(&distribution)),
+    }
     if job == Job::Ci {
         let component = |what: &'static str, why, program: &str| {
             let found = cargo_tool(program);
@@ -128,7 +133,7 @@ fn qemu(distribution: &Distribution) -> Need {
 }
 
 /// A thing from the distribution's packages.
-fn packaged(
+pub(super) fn packaged(
     distribution: &Distribution,
     package: Package,
     what: &'static str,

@@ -37,6 +37,10 @@ pub enum Package {
     Compiler,
     /// `shellcheck`.
     Shellcheck,
+    /// Vagrant, its plugin for libvirt, and libvirt.
+    Vagrant,
+    /// What boxes of our own are built with.
+    BoxBuilder,
 }
 
 impl Distribution {
@@ -85,7 +89,7 @@ impl Family {
     /// The packages that bring it.
     pub fn packages(self, package: Package) -> &'static [&'static str] {
         use Family::{Apt, Dnf, Pacman, Zypper};
-        use Package::{Compiler, Iproute, Qemu, Shellcheck};
+        use Package::{BoxBuilder, Compiler, Iproute, Qemu, Shellcheck, Vagrant};
         match (self, package) {
             (Apt, Qemu) => &["qemu-system-x86"],
             (Apt, Iproute) => &["iproute2"],
@@ -99,6 +103,27 @@ impl Family {
             (Pacman | Zypper, Iproute) => &["iproute2"],
             (Pacman, Compiler) => &["gcc"],
             (Zypper, Qemu) => &["qemu-x86"],
+            (Apt, Vagrant) => &[
+                "vagrant",
+                "vagrant-libvirt",
+                "libvirt-daemon-system",
+                "libvirt-clients",
+                "openssh-client",
+            ],
+            (Dnf, Vagrant) => {
+                &["vagrant", "vagrant-libvirt", "libvirt-daemon-kvm", "libvirt-client", "dnsmasq"]
+            }
+            // vagrant-libvirt is in no repository of theirs: `vagrant plugin install` gets it.
+            (Pacman, Vagrant) => &["vagrant", "libvirt", "dnsmasq", "openssh"],
+            (Zypper, Vagrant) => &["vagrant", "vagrant-libvirt", "libvirt", "dnsmasq"],
+            (Apt, BoxBuilder) => {
+                &["mmdebstrap", "e2fsprogs", "qemu-utils", "zstd", "debian-archive-keyring"]
+            }
+            (Dnf, BoxBuilder) => &["mmdebstrap", "e2fsprogs", "qemu-img", "zstd", "debian-keyring"],
+            (Pacman, BoxBuilder) => {
+                &["mmdebstrap", "e2fsprogs", "qemu-img", "zstd", "debian-archive-keyring"]
+            }
+            (Zypper, BoxBuilder) => &["mmdebstrap", "e2fsprogs", "qemu-tools", "zstd"],
             (Zypper, Compiler) => &["gcc", "glibc-devel", "glibc-devel-static"],
         }
     }

@@ -9,6 +9,7 @@ mod libvirt;
 mod need;
 mod probe;
 mod step;
+mod vagrant;
 
 pub use check::check;
 pub use need::{Job, Need, State};
@@ -27,17 +28,25 @@ use step::Rights;
 /// # Errors
 /// When something that experiments need is missing in the end, or a step of the installation failed.
 pub fn command(args: &SetupArgs, colors: ColorChoice) -> exit::Result {
-    let mut needs = check(Job::Ci);
+    let mut needs = look(args.vagrant);
     let rights = if args.install { Rights::here() } else { Rights::shown() };
     let plan = install::plan(&needs, args.replace_qemu, rights);
     let mut installed = Ok(());
     let run = args.install && rights != Rights::None && !plan.steps.is_empty();
     if run {
         installed = install::run(&plan, colors);
-        needs = check(Job::Ci);
+        needs = look(args.vagrant);
     }
     let can = |job: Job| !needs.iter().any(|need| need.needed_for <= job && need.prevents());
-    let ready = Ready { experiment: can(Job::Experiment), ci: can(Job::Ci) };
+    // Where it was not asked for there is one line for all of it, which prevents nothing.
+    let lacks = |need: &Need| {
+        need.needed_for == Job::Vagrant
+            && need.state != State::Ok
+            && (need.required || !args.vagrant)
+    };
+    let experiment = can(Job::Experiment);
+    let vagrant = experiment && !needs.iter().any(lacks);
+    let ready = Ready { experiment, ci: can(Job::Ci), vagrant };
     if args.json {
         show_json(&Answer { ready, needs: &needs })?;
     } else {
@@ -58,7 +67,19 @@ pub fn command(args: &SetupArgs, colors: ColorChoice) -> exit::Result {
         io::stdout().write_all(text.as_bytes())?;
     }
     installed?;
-    if ready.experiment { Ok(()) } else { Err(Failure::shown(Exit::Missing)) }
+    let enough = if args.vagrant { ready.vagrant } else { ready.experiment };
+    if enough { Ok(()) } else { Err(Failure::shown(Exit::Missing)) }
+}
+
+/// What the whole machine has and lacks; with `vagrant` also, thing by thing, for its labs.
+fn look(vagrant: bool) -> Vec<Need> {
+    let mut needs = check(Job::Ci);
+    if vagrant {
+        let of_vagrant = |need: &Need| need.needed_for == Job::Vagrant;
+        needs.retain(|need| !of_vagrant(need));
+        needs.extend(check(Job::Vagrant).into_iter().filter(of_vagrant));
+    }
+    needs
 }
 
 /// Makes sure that `job` can be done here, before another command does it: silent when all is
@@ -109,6 +130,7 @@ struct Answer<'a> {
 struct Ready {
     experiment: bool,
     ci: bool,
+    vagrant: bool,
 }
 
 fn show_json(answer: &Answer<'_>) -> exit::Result {

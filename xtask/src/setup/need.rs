@@ -11,6 +11,8 @@ pub enum Job {
     Experiment,
     /// Checking the project itself, which includes running experiments.
     Ci,
+    /// Running experiments on labs of the provider `vagrant`.
+    Vagrant,
 }
 
 /// Whether a machine has it.
@@ -84,6 +86,11 @@ impl Need {
     /// The same, needed only to check the project itself.
     pub fn for_ci(self) -> Self {
         Self { needed_for: Job::Ci, ..self }
+    }
+
+    /// The same, needed only for labs of the provider `vagrant`.
+    pub fn for_vagrant(self) -> Self {
+        Self { needed_for: Job::Vagrant, ..self }
     }
 
     /// The same, got in this way; the remedy, where it is to be got, is `remedy`.

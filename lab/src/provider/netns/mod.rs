@@ -6,7 +6,7 @@
 //! in there and takes away every namespace, bridge, link and tap device with them.
 
 mod client;
-mod namespaces;
+pub(super) mod namespaces;
 mod network;
 mod protocol;
 mod status;
@@ -16,4 +16,6 @@ mod up;
 pub use client::Supervisor;
 pub use status::{Labs, NodeProcess, UpLab, labs};
 pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
+pub(super) use supervisor::{SOCKET_FILE, serve, start};
 pub use up::{Keeper, down, find, up};
+pub(super) use up::{end_supervisor, holders, remove, start_supervisor};

@@ -8,7 +8,7 @@ use super::{
     namespaces, network,
     protocol::{Request, Response},
 };
-use crate::{process, spec::LabSpec};
+use crate::{process, provider::vagrant, spec::LabSpec};
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use rustix::{
@@ -42,7 +42,7 @@ pub const SUPERVISE_ARGUMENT: &str = "__supervise";
 /// The resolved lab file, in the lab's state folder.
 pub(super) const SPEC_FILE: &str = "lab.json";
 /// The supervisor's socket, in the lab's state folder.
-pub(super) const SOCKET_FILE: &str = "supervisor.sock";
+pub(in crate::provider) const SOCKET_FILE: &str = "supervisor.sock";
 
 /// Makes the namespaces, starts [`supervise`] in them and prints `pid N`.
 ///
@@ -64,7 +64,8 @@ pub fn hold(arguments: &[String]) -> Result<()> {
 }
 
 /// Brings up the networks, prints `ready`, and serves until the lab is to end.
-/// `arguments`: the state folder, and whether the lab ends with its stdin (`ephemeral`) or not.
+/// `arguments`: the state folder, and whether the lab ends with its stdin (`ephemeral`) or not;
+/// or that it is a libvirt of a lab's own.
 ///
 /// # Errors
 /// When the lab cannot be brought up.
@@ -73,6 +74,9 @@ pub fn supervise(arguments: &[String]) -> Result<()> {
         bail!("usage: {SUPERVISE_ARGUMENT} FOLDER LIFETIME")
     };
     let folder = Utf8Path::new(folder);
+    if lifetime == vagrant::LIBVIRT {
+        return vagrant::supervise_libvirt(folder);
+    }
     let spec: LabSpec = serde_json::from_slice(&fs::read(folder.join(SPEC_FILE))?)?;
     namespaces::settle_mounts()?;
     let nodes = bring_up(&spec)?;
@@ -83,8 +87,16 @@ pub fn supervise(arguments: &[String]) -> Result<()> {
             std::process::exit(0);
         });
     }
+    serve(folder, nodes)
+}
+
+/// Serves requests for processes in these network namespaces, and never ends by itself.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub(in crate::provider) fn serve(folder: &Utf8Path, nodes: HashMap<String, OwnedFd>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(folder, nodes))
+    LocalSet::new().block_on(&runtime, answer_all(folder, nodes))
 }
 
 fn bring_up(spec: &LabSpec) -> Result<HashMap<String, OwnedFd>> {
@@ -146,7 +158,7 @@ impl Batch {
 /// Starts a process in a network namespace, in a process group of its own.
 #[expect(clippy::disallowed_methods, reason = "every process of the lab is started here")]
 #[expect(unsafe_code, reason = "a child must enter its network namespace between fork and exec")]
-fn start(
+pub(in crate::provider) fn start(
     namespace: &OwnedFd,
     argv: &[String],
     cwd: Option<&str>,
@@ -173,7 +185,7 @@ fn start(
 #[derive(Default)]
 struct Children(HashMap<i32, oneshot::Sender<WaitStatus>>);
 
-async fn serve(folder: &Utf8Path, nodes: HashMap<String, OwnedFd>) -> Result<()> {
+async fn answer_all(folder: &Utf8Path, nodes: HashMap<String, OwnedFd>) -> Result<()> {
     let listener = UnixListener::bind(folder.join(SOCKET_FILE))
         .context("failed to make the supervisor's socket")?;
     let children = Rc::new(RefCell::new(Children::default()));

@@ -170,7 +170,6 @@ fn start(
     journal::will_make(folder, &Resource::Folder(folder.to_owned()))?;
     fs::write(folder.join(SPEC_FILE), serde_json::to_vec_pretty(spec)?)?;
     make_shared_folder(spec, folder)?;
-    journal::will_make(folder, &Resource::Supervisor { folder: folder.to_owned() })?;
     let (stdin, lifeline) = match lifetime {
         Lifetime::Ephemeral => {
             let (reader, writer) = std::io::pipe()?;
@@ -178,12 +177,25 @@ fn start(
         }
         Lifetime::Persistent => (Stdio::null(), None),
     };
+    let lifetime = if lifeline.is_some() { "ephemeral" } else { "persistent" };
+    start_supervisor(folder, lifetime, stdin, program)?;
+    Ok(lifeline)
+}
+
+/// Writes down and starts the process that holds what is in this folder, and waits until it is
+/// ready. `what` tells it what to hold.
+pub(in crate::provider) fn start_supervisor(
+    folder: &Utf8Path,
+    what: &str,
+    stdin: Stdio,
+    program: &Utf8Path,
+) -> Result<()> {
+    journal::will_make(folder, &Resource::Supervisor { folder: folder.to_owned() })?;
     let (reader, stdout) = std::io::pipe()?;
     let log = fs::File::create(folder.join("supervisor.log"))?;
-    let lifetime = if lifeline.is_some() { "ephemeral" } else { "persistent" };
     #[expect(clippy::disallowed_methods, reason = "the supervisor, which starts everything else")]
     let mut holder = Command::new(program)
-        .args([HOLD_ARGUMENT, folder.as_str(), lifetime])
+        .args([HOLD_ARGUMENT, folder.as_str(), what])
         .stdin(stdin)
         .stdout(stdout)
         .stderr(log)
@@ -197,7 +209,7 @@ fn start(
         let words = words.trim();
         bail!("{}", words.strip_prefix("Error: ").unwrap_or(words));
     }
-    Ok(lifeline)
+    Ok(())
 }
 
 /// Makes the folder that the nodes share, unless it is one of the lab file's own.
@@ -221,7 +233,10 @@ fn take_down(folder: &Utf8Path) -> Result<()> {
         match resource {
             Resource::Supervisor { folder } => end_supervisor(folder)?,
             Resource::Folder(folder) => remove(folder)?,
-            Resource::FilesOn { host, .. } => bail!("{host} is not of a lab of namespaces"),
+            Resource::FilesOn { .. }
+            | Resource::Domain(_)
+            | Resource::Network(_)
+            | Resource::Volume(_) => bail!("{resource:?} is not of a lab of namespaces"),
         }
     }
     // A folder made just before its first line was written.
@@ -232,7 +247,7 @@ fn take_down(folder: &Utf8Path) -> Result<()> {
 }
 
 /// Removes a folder that may never have come to be.
-fn remove(folder: &Utf8Path) -> Result<()> {
+pub(in crate::provider) fn remove(folder: &Utf8Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("failed to remove {folder}"))
@@ -254,7 +269,7 @@ fn sweep(root: &Utf8Path) -> Result<()> {
 }
 
 /// A process that holds a lab.
-pub(super) struct Holder {
+pub(in crate::provider) struct Holder {
     /// Its number on this machine.
     pub pid: Pid,
     /// Whether it is process 1 of the lab, and not the one that starts it.
@@ -264,7 +279,7 @@ pub(super) struct Holder {
 }
 
 /// The processes that hold the lab of this folder.
-pub(super) fn holders(folder: &Utf8Path) -> Result<Vec<Holder>> {
+pub(in crate::provider) fn holders(folder: &Utf8Path) -> Result<Vec<Holder>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").context("failed to read /proc")? {
         let entry = entry?;
@@ -287,7 +302,8 @@ pub(super) fn holders(folder: &Utf8Path) -> Result<Vec<Holder>> {
     Ok(found)
 }
 
-fn end_supervisor(folder: &Utf8Path) -> Result<()> {
+/// Ends the process that holds what is in this folder, and waits until it is gone.
+pub(in crate::provider) fn end_supervisor(folder: &Utf8Path) -> Result<()> {
     let begin = Instant::now();
     loop {
         // Again until there is none: a holder may be about to start its supervisor.
