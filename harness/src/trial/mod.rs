@@ -5,6 +5,7 @@
 //! gone stops an experiment.
 
 pub(crate) mod cause;
+mod clocks;
 mod equipment;
 pub mod gate;
 mod measure;
@@ -133,10 +134,9 @@ pub async fn run(
     let ended = outcome::with_integrity(ended, &observed);
     let name =
         |index: usize| lab.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();
-    let migration = observed.migration.as_ref();
     let mut metrics = measure::metrics(&observed);
     prediction::add(&mut metrics, &order.settings, &order.policy);
-    let rounds = migration.map(|log| rounds::rounds(log, observed.migration_s)).unwrap_or_default();
+    let rounds = rounds::rounds(&observed);
     let record = Record {
         schema: SCHEMA,
         run: order.run.clone(),
@@ -158,6 +158,7 @@ pub async fn run(
         metrics,
         rounds,
         host_load,
+        clocks: observed.clocks.record(),
     };
     let series = series_of(&observed, &record);
     Ok(Finished { record, series, log })

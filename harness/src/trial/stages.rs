@@ -220,8 +220,7 @@ async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
 /// Why a migration did not converge.
 fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> String {
     let ram = |key: &str| answer["ram"][key].as_f64();
-    let log = observed.migration.as_ref();
-    let rounds = log.map(|log| rounds::rounds(log, observed.migration_s)).unwrap_or_default();
+    let rounds = rounds::rounds(observed);
     let asked_pages_per_s = f64::from(order.settings.touch_rate.0);
     Seen {
         after_s: observed.migration_s,
