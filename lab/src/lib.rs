@@ -1,5 +1,6 @@
 //! A lab: its nodes and networks, how they come to be, and what runs and migrates guests on them.
 
+pub mod facts;
 pub mod hypervisor;
 pub mod journal;
 pub mod node;

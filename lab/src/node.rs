@@ -231,11 +231,9 @@ impl Node {
     /// # Errors
     /// As said.
     pub async fn run(&self, argv: &[String], deadline: Duration) -> Result<String> {
-        let streams = Streams { stdin: Stream::Null, ..Streams::piped() };
-        let mut process = self.spawn(Spawn { argv: argv.to_vec(), cwd: None, streams }).await?;
         let shown = argv.join(" ");
         let output =
-            tokio::time::timeout(deadline, collect(&mut process)).await.with_context(|| {
+            tokio::time::timeout(deadline, self.output(argv)).await.with_context(|| {
                 format!("`{shown}` on {} did not end within {deadline:?}", self.name)
             })??;
         if output.exit != Exit::Code(0) {
@@ -243,6 +241,18 @@ impl Node {
             bail!("`{shown}` on {} {}: {words}", self.name, output.exit);
         }
         Ok(output.stdout)
+    }
+}
+
+impl Node {
+    /// Runs a command to its end, however it ends. Whoever stops waiting ends it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn output(&self, argv: &[String]) -> Result<Output> {
+        let streams = Streams { stdin: Stream::Null, ..Streams::piped() };
+        let mut process = self.spawn(Spawn { argv: argv.to_vec(), cwd: None, streams }).await?;
+        collect(&mut process).await
     }
 }
 

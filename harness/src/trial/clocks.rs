@@ -119,6 +119,13 @@ impl Clocks {
     pub const OURS: Self =
         Self { source: NodeClock::OURS, target: NodeClock::OURS, witness: NodeClock::OURS };
 
+    /// From the readings of source, target and witness, before and after.
+    #[must_use]
+    pub fn new(before: [Reading; 3], after: Option<[Reading; 3]>) -> Self {
+        let clock = |index: usize| NodeClock::new(before[index], after.map(|after| after[index]));
+        Self { source: clock(0), target: clock(1), witness: clock(2) }
+    }
+
     /// What a record keeps; nothing where all are this machine's own.
     #[must_use]
     pub fn record(&self) -> Option<record::Clocks> {

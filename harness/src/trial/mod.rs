@@ -9,6 +9,7 @@ mod clocks;
 mod equipment;
 pub mod gate;
 mod measure;
+mod nodes;
 mod observed;
 mod outcome;
 mod ready;
@@ -18,7 +19,7 @@ mod stopwatch;
 mod tear_down;
 mod witness;
 
-pub use equipment::Equipment;
+pub use equipment::{Equipment, patience};
 
 use crate::{
     prediction,

@@ -3,7 +3,9 @@
 use super::{
     Equipment, Intervention, Live, Order,
     cause::Seen,
+    clocks::Clocks,
     measure,
+    nodes,
     observed::Observed,
     outcome::Ended,
     ready::{self, walk_deadline},
@@ -124,7 +126,7 @@ async fn stages(trial: &mut Trial<'_>, running: &mut Running) -> Stage {
     if let (true, Some(intervention)) = (migrated, trial.intervention) {
         intervention.after_move(holder).await.map_err(failed)?;
     }
-    let verified = verify(holder, ends.witness, &mut trial.observed).await;
+    let verified = verify(holder, ends.witness, trial.equipment, &mut trial.observed).await;
     trial.watch.lap(|phases| &mut phases.verify_s);
     match (moved, verified) {
         // Without a verified guest, how the migration ended is not all there is to say.
@@ -159,9 +161,8 @@ async fn silent(vm: &mut Vm, what: &str, outcome: Outcome) -> Ended {
 }
 
 fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
-    let target = lab.spec.networks.migration.node_address(order.target);
     MigrationOrder {
-        listen: SocketAddrV4::new(target, MIGRATION_PORT),
+        listen: SocketAddrV4::new(lab.nodes[order.target].migration_address, MIGRATION_PORT),
         downtime_limit: order.settings.downtime_limit.duration(),
         cap: match order.settings.bandwidth_limit {
             BandwidthLimit::Default => SendCap::Default,
@@ -173,27 +174,35 @@ fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
 }
 
 async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
-    let Trial { lab, order, observed, live, .. } = trial;
+    let Trial { lab, equipment, order, observed, live, .. } = trial;
     let Ends { source, target, witness, migration } = ends;
     let source_node = &lab.nodes[order.source];
-    let wire_before = sent_bytes(source_node).await;
+    let (wire_before, clocks_before) = tokio::join!(sent_bytes(source_node), nodes::clocks(lab, order));
+    let clocks_before = clocks_before.map_err(failed)?;
     let migrating =
         migration::migrate(source, target, migration, |sample| live(Live::Sample(sample)));
-    let log = migrating.await.map_err(failed)?;
+    let mut log = migrating.await.map_err(failed)?;
     observed.migration_s = log.asked.elapsed().as_secs_f64();
-    let wire_after = sent_bytes(source_node).await;
+    let (wire_after, clocks_after) = tokio::join!(sent_bytes(source_node), nodes::clocks(lab, order));
     observed.wire_bytes = wire_before.ok().zip(wire_after.ok());
+    let clocks = Clocks::new(clocks_before, clocks_after.ok());
+    log.correct(migration::Side::Source, |theirs_ns| clocks.source.ours_ns(theirs_ns));
+    log.correct(migration::Side::Target, |theirs_ns| clocks.target.ours_ns(theirs_ns));
+    observed.clocks = clocks;
     let end = log.end.clone();
     let resumed_s = log.event_s(migration::Side::Target, "RESUME");
     observed.migration = Some(log);
     match end {
         End::Completed(_) => {
             observed.beats = witness.beats();
+            let surely_s =
+                resumed_s.map(|at_s| at_s + observed.place_error_s(migration::Side::Target, at_s));
             let from =
-                resumed_s.and_then(|at_s| observed.beat_at(at_s)).unwrap_or(observed.beats.len());
+                surely_s.and_then(|at_s| observed.beat_at(at_s)).unwrap_or(observed.beats.len());
+            let deadline = equipment.patient(BEAT_DEADLINE);
             let target_ended = target.exited();
             let beats = tokio::select! {
-                beats = witness.watch(from, BEAT_DEADLINE, |beats| (!beats.is_empty()).then_some(())) => {
+                beats = witness.watch(from, deadline, |beats| (!beats.is_empty()).then_some(())) => {
                     beats.map_err(failed)?
                 }
                 () = target_ended => None,
@@ -246,8 +255,13 @@ async fn sent_bytes(node: &Node) -> Result<u64> {
     Ok(sent.parse()?)
 }
 
-async fn verify(holder: &mut Vm, witness: &mut Witness, observed: &mut Observed) -> Stage {
-    let deadline = walk_deadline(observed.settings.memory);
+async fn verify(
+    holder: &mut Vm,
+    witness: &mut Witness,
+    equipment: &Equipment,
+    observed: &mut Observed,
+) -> Stage {
+    let deadline = equipment.patient(walk_deadline(observed.settings.memory));
     let ask = |request| Message::Verify { request };
     let holder_ended = holder.exited();
     let answer = tokio::select! {

@@ -5,11 +5,17 @@
 //! must be faster, within a deadline that a crawling one does not meet.
 
 use super::arguments::Accelerator;
-use crate::process::{self, Command};
+use crate::{
+    node::Node,
+    process::{self, Command},
+};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 /// Memory that the guest fills, MiB.
 const FILL_MIB: u64 = 32;
@@ -17,6 +23,8 @@ const FILL_MIB: u64 = 32;
 const TCG_DEADLINE: Duration = Duration::from_secs(10);
 /// KVM does it in less; one that takes two seconds crawls.
 const KVM_DEADLINE: Duration = Duration::from_secs(2);
+/// On a node that is a virtual machine itself, without KVM, QEMU takes seconds to start.
+const NODE_DEADLINE: Duration = Duration::from_secs(180);
 
 /// What was found, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +38,17 @@ pub struct Probe {
     pub tcg_mib_per_s: f64,
     /// The fill rate under KVM, MiB/s; none when it did not get there.
     pub kvm_mib_per_s: Option<f64>,
+}
+
+impl Probe {
+    /// The fill rate under what is to be used, MiB/s; 0 where nothing was measured.
+    #[must_use]
+    pub fn fill_mib_per_s(&self) -> f64 {
+        match self.accelerator {
+            Accelerator::Kvm => self.kvm_mib_per_s.unwrap_or(0.0),
+            Accelerator::Tcg => self.tcg_mib_per_s,
+        }
+    }
 }
 
 /// So many answers are remembered: several QEMUs may take turns, and each new build is another.
@@ -79,19 +98,73 @@ pub fn probe_cached(
     key: &str,
     cache: &Utf8Path,
 ) -> Result<Probe> {
-    let mut known = Cache::read(cache);
-    if let Some(probe) = known.answer(key) {
+    if let Some(probe) = Cache::read(cache).answer(key) {
         return Ok(probe.clone());
     }
     let probe = probe(qemu, guest)?;
+    remember(cache, key, &probe);
+    Ok(probe)
+}
+
+/// As [`probe_cached`], on a node; `qemu` and `guest` are paths there, and `key` names its kind.
+///
+/// # Errors
+/// As there, and when the node is gone.
+pub async fn probe_on_cached(
+    node: &Node,
+    qemu: &Utf8Path,
+    guest: &Utf8Path,
+    key: &str,
+    cache: &Utf8Path,
+) -> Result<Probe> {
+    if let Some(probe) = Cache::read(cache).answer(key) {
+        return Ok(probe.clone());
+    }
+    let begun = Instant::now();
+    let tcg_mib_per_s = fill_rate_on(node, qemu, guest, Accelerator::Tcg, NODE_DEADLINE)
+        .await
+        .context(NOT_UNDER_TCG)?;
+    // A KVM that takes longer than TCG did is not faster, so there is nothing to wait for.
+    let deadline = KVM_DEADLINE.max(begun.elapsed());
+    let kvm = fill_rate_on(node, qemu, guest, Accelerator::Kvm, deadline).await;
+    let probe = decided(tcg_mib_per_s, kvm);
+    remember(cache, key, &probe);
+    Ok(probe)
+}
+
+/// The fill rate on a node under an accelerator that somebody has chosen, as a probe of it.
+///
+/// # Errors
+/// When the guest does not run under it.
+pub async fn measure_on(
+    node: &Node,
+    qemu: &Utf8Path,
+    guest: &Utf8Path,
+    accelerator: Accelerator,
+    reason: String,
+) -> Result<Probe> {
+    let rate = fill_rate_on(node, qemu, guest, accelerator, NODE_DEADLINE).await;
+    let rate = rate.with_context(|| {
+        format!("the guest does not run under {}", accelerator.name().to_uppercase())
+    })?;
+    Ok(match accelerator {
+        Accelerator::Kvm => {
+            Probe { accelerator, reason, tcg_mib_per_s: 0.0, kvm_mib_per_s: Some(rate) }
+        }
+        Accelerator::Tcg => Probe { accelerator, reason, tcg_mib_per_s: rate, kvm_mib_per_s: None },
+    })
+}
+
+/// Adds an answer to the cache. One that cannot be written costs the next run a moment, nothing
+/// else.
+fn remember(cache: &Utf8Path, key: &str, probe: &Probe) {
+    let mut known = Cache::read(cache);
     known.add(key, probe.clone());
-    // A cache that cannot be written costs the next run a moment, nothing else.
     let _cost = cache
         .parent()
         .map(fs::create_dir_all)
         .transpose()
         .and_then(|_| fs::write(cache, serde_json::to_vec_pretty(&known)?));
-    Ok(probe)
 }
 
 /// Where answers are kept for this user.
@@ -108,8 +181,14 @@ pub fn cache_file() -> Utf8PathBuf {
 
 fn probe(qemu: &Utf8Path, guest: &Utf8Path) -> Result<Probe> {
     let tcg_mib_per_s = fill_rate(qemu, guest, Accelerator::Tcg, TCG_DEADLINE)
-        .context("the guest does not run under TCG, QEMU's own translator")?;
-    let kvm = fill_rate(qemu, guest, Accelerator::Kvm, KVM_DEADLINE);
+        .context(NOT_UNDER_TCG)?;
+    Ok(decided(tcg_mib_per_s, fill_rate(qemu, guest, Accelerator::Kvm, KVM_DEADLINE)))
+}
+
+const NOT_UNDER_TCG: &str = "the guest does not run under TCG, QEMU's own translator";
+
+/// KVM must be faster.
+fn decided(tcg_mib_per_s: f64, kvm: Result<f64>) -> Probe {
     let kvm_mib_per_s = kvm.as_ref().ok().copied();
     let (accelerator, reason) = match kvm {
         Ok(kvm) if kvm > tcg_mib_per_s => {
@@ -125,7 +204,7 @@ fn probe(qemu: &Utf8Path, guest: &Utf8Path) -> Result<Probe> {
         }
         Err(error) => (Accelerator::Tcg, why_not(&error, tcg_mib_per_s)),
     };
-    Ok(Probe { accelerator, reason, tcg_mib_per_s, kvm_mib_per_s })
+    Probe { accelerator, reason, tcg_mib_per_s, kvm_mib_per_s }
 }
 
 /// Why KVM is not used, in one sentence without paths: the reason is kept in every run's manifest
@@ -135,7 +214,7 @@ fn why_not(error: &anyhow::Error, tcg_mib_per_s: f64) -> String {
     match error.downcast_ref::<Error>() {
         Some(Error::TimedOut { after, .. }) => format!(
             "KVM did not fill {FILL_MIB} MiB within {} s; TCG fills {tcg_mib_per_s:.0} MiB/s",
-            after.as_secs_f64()
+            after.as_secs_f64().ceil()
         ),
         Some(Error::Failed { status, last_words, .. }) => match last_words.lines().last() {
             Some(words) => format!("KVM does not run the guest: {}", without_program(words)),
@@ -161,30 +240,54 @@ fn fill_rate(
     accelerator: Accelerator,
     deadline: Duration,
 ) -> Result<f64> {
-    let memory = FILL_MIB + 64;
-    let probe = format!("probe={FILL_MIB}");
+    let argv = argv(qemu, guest, accelerator);
     let output = Command::new(qemu.as_str())
-        .args(["-machine", "pc", "-accel", accelerator.name(), "-nodefaults", "-no-user-config"])
-        .args(["-display", "none", "-serial", "stdio", "-no-reboot"])
-        .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
-        .args(["-m", &format!("{memory}M"), "-kernel", guest.as_str(), "-append", &probe])
+        .args(argv.iter().skip(1))
         .timeout(deadline)
         // What isa-debug-exit makes of the guest's "well": 2 × 0 + 1.
         .accept_exit(1)
         .run()?;
-    rate_said(&output)
+    rate_said(&output.text(), &String::from_utf8_lossy(&output.stderr))
+}
+
+/// The same on a node.
+async fn fill_rate_on(
+    node: &Node,
+    qemu: &Utf8Path,
+    guest: &Utf8Path,
+    accelerator: Accelerator,
+    deadline: Duration,
+) -> Result<f64> {
+    let argv = argv(qemu, guest, accelerator);
+    match tokio::time::timeout(deadline, node.output(&argv)).await {
+        // However it ended: one without a rate has said why.
+        Ok(output) => output.and_then(|output| rate_said(&output.stdout, &output.stderr)),
+        Err(_) => {
+            let (command, last_words) = (argv.join(" "), process::LastWords::default());
+            Err(process::Error::TimedOut { command, after: deadline, last_words }.into())
+        }
+    }
+}
+
+fn argv(qemu: &Utf8Path, guest: &Utf8Path, accelerator: Accelerator) -> Vec<String> {
+    let memory = format!("{}M", FILL_MIB + 64);
+    let probe = format!("probe={FILL_MIB}");
+    let machine = ["-machine", "pc", "-accel", accelerator.name(), "-bios", "qboot.rom"];
+    let quiet = ["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"];
+    let ends = ["-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"];
+    let guest = ["-m", &memory, "-kernel", guest.as_str(), "-append", &probe];
+    let all = [qemu.as_str()].into_iter().chain(machine).chain(quiet).chain(ends).chain(guest);
+    all.map(str::to_owned).collect()
 }
 
 /// The rate in what a probed QEMU and its guest wrote, MiB per second.
-fn rate_said(output: &process::Output) -> Result<f64> {
-    let text = output.text();
-    let micros = text
+fn rate_said(stdout: &str, stderr: &str) -> Result<f64> {
+    let micros = stdout
         .lines()
         .filter_map(|line| line.trim().strip_suffix(" us"))
         .find_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
     let Some(micros) = micros.filter(|micros| *micros > 0.0) else {
         // QEMU ends with 1 on its own errors, too: then it has said why.
-        let stderr = String::from_utf8_lossy(&output.stderr);
         bail!("{}", stderr.lines().last().map_or("it said nothing of its fill", without_program));
     };
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
@@ -222,7 +325,8 @@ mod tests {
         let script = "echo '/usr/bin/qemu: -accel kvm: Permission denied' >&2; exit 1";
         let output =
             Command::new("sh").args(["-c", script]).accept_exit(1).run().expect("accepted");
-        let error = rate_said(&output).expect_err("no rate");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let error = rate_said(&output.text(), &stderr).expect_err("no rate");
         let words = "KVM does not run the guest: -accel kvm: Permission denied";
         assert_eq!(why_not(&error, 640.4), words);
     }
