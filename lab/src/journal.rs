@@ -20,6 +20,13 @@ pub enum Resource {
         /// The lab's state folder.
         folder: Utf8PathBuf,
     },
+    /// Our own files on a machine that is a node: in our folder there, and nowhere else.
+    FilesOn {
+        /// The machine, as `ssh` is told.
+        host: String,
+        /// Configuration file for `ssh`, if not the user's own.
+        ssh_config: Option<Utf8PathBuf>,
+    },
 }
 
 /// Writes down, durably, what will be made next.

@@ -1,5 +1,6 @@
 //! A lab: its nodes and networks, how they come to be, and what runs and migrates guests on them.
 
+pub mod agent;
 pub mod facts;
 pub mod hypervisor;
 pub mod journal;
@@ -9,8 +10,10 @@ pub mod provider;
 pub mod running;
 pub mod shaping;
 pub mod spec;
+pub mod ssh;
 pub mod state;
 pub mod units;
+pub mod wait;
 pub mod yaml;
 
-pub use running::{Lifetime, RunningLab};
+pub use running::{Lifetime, Programs, RunningLab};

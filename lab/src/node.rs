@@ -3,14 +3,14 @@
 //! What a node can do does not depend on which provider made it: hypervisors and trials see only
 //! this module.
 
-use crate::{provider::netns::Supervisor, shaping, units::BitRate};
+use crate::{agent::Agent, provider::netns::Supervisor, shaping, ssh::Connection, units::BitRate};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fd::OwnedFd;
 use std::{net::Ipv4Addr, time::Duration};
 use tokio::{
     io::AsyncReadExt,
-    net::unix::pipe,
+    net::{UnixStream, unix::pipe},
     sync::{mpsc, watch},
 };
 
@@ -43,6 +43,8 @@ pub struct Node {
 pub(crate) enum Shell {
     /// In a namespace, by the lab's supervisor.
     Namespace(Supervisor),
+    /// On another machine, by its agent.
+    Agent(Connection),
 }
 
 /// One of a process's standard streams.
@@ -95,6 +97,8 @@ pub enum Exit {
     Signal(i32),
     /// The lab is gone, and the process with it.
     LabLost,
+    /// The node is gone or cannot be reached any more, and the process with it.
+    NodeLost,
 }
 
 impl std::fmt::Display for Exit {
@@ -103,6 +107,7 @@ impl std::fmt::Display for Exit {
             Self::Code(code) => write!(f, "ended with exit code {code}"),
             Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
             Self::LabLost => f.write_str("was lost with its lab"),
+            Self::NodeLost => f.write_str("was lost with its node"),
         }
     }
 }
@@ -178,6 +183,7 @@ impl Node {
         let program = spawn.argv.first().cloned().unwrap_or_default();
         match &self.shell {
             Shell::Namespace(supervisor) => supervisor.spawn(&self.name, spawn).await,
+            Shell::Agent(connection) => connection.agent().spawn(spawn).await,
         }
         .with_context(|| format!("failed to start `{program}` on {}", self.name))
     }
@@ -185,31 +191,78 @@ impl Node {
     /// Whether its processes run on this machine's own kernel, files and clocks.
     #[must_use]
     pub const fn is_this_machine(&self) -> bool {
-        match self.shell {
-            Shell::Namespace(_) => true,
-        }
+        matches!(self.shell, Shell::Namespace(_))
     }
 
     /// Makes a file of this machine available on the node; gives its path there.
     ///
     /// # Errors
     /// When it cannot be read here or written there.
-    #[expect(clippy::unused_async, reason = "nodes on other machines will be sent the file")]
     pub async fn deliver(&self, file: &Utf8Path) -> Result<Utf8PathBuf> {
         match &self.shell {
             Shell::Namespace(_) => Ok(file.to_owned()),
+            Shell::Agent(connection) => connection.agent().put(file).await,
         }
+        .with_context(|| format!("failed to deliver {file} to {}", self.name))
     }
 
     /// Measures how far the node's wall clock is from ours.
     ///
     /// # Errors
     /// When the node does not answer.
-    #[expect(clippy::unused_async, reason = "nodes on other machines will be asked")]
     pub async fn clock_offset(&self) -> Result<ClockOffset> {
         match &self.shell {
             Shell::Namespace(_) => Ok(ClockOffset::NONE),
+            Shell::Agent(connection) => connection.agent().clock_offset().await,
         }
+        .with_context(|| format!("failed to read the clock of {}", self.name))
+    }
+
+    /// Name of the node's boot, another after every start of the machine; `None` for a node that
+    /// is this very machine.
+    #[must_use]
+    pub fn boot_id(&self) -> Option<String> {
+        match &self.shell {
+            Shell::Namespace(_) => None,
+            Shell::Agent(connection) => Some(connection.agent().about().boot_id.clone()),
+        }
+    }
+
+    /// Waits until the machine has started anew since it had this [boot's name](Self::boot_id), and
+    /// processes can be started again. The processes of before are lost.
+    ///
+    /// # Errors
+    /// When that does not happen within `deadline`; at once for a node that is this machine.
+    pub async fn wait_until_back(&self, old_boot_id: &str, deadline: Duration) -> Result<()> {
+        match &self.shell {
+            Shell::Namespace(_) => bail!("{} starts anew with its lab only", self.name),
+            Shell::Agent(connection) => connection.wait_until_back(old_boot_id, deadline).await,
+        }
+    }
+
+    /// Reaches the node again where the connection to it is lost, waiting for it if need be. The
+    /// processes of before are lost.
+    ///
+    /// # Errors
+    /// When it cannot be reached within `deadline`.
+    pub async fn reconnect(&self, deadline: Duration) -> Result<()> {
+        match &self.shell {
+            Shell::Namespace(_) => Ok(()),
+            Shell::Agent(connection) => connection.reconnect(deadline).await,
+        }
+        .with_context(|| format!("failed to reach {} again", self.name))
+    }
+
+    /// Connects to a unix socket of the node.
+    ///
+    /// # Errors
+    /// When nobody listens there, or the node is gone.
+    pub async fn connect(&self, path: &Utf8Path) -> Result<UnixStream> {
+        match &self.shell {
+            Shell::Namespace(_) => UnixStream::connect(path).await.map_err(Into::into),
+            Shell::Agent(connection) => connection.agent().connect(path.as_str()).await,
+        }
+        .with_context(|| format!("failed to connect to {path} on {}", self.name))
     }
 
     /// Shapes what leaves through the node's migration link; `None` takes a shaping away.
@@ -231,29 +284,45 @@ impl Node {
     /// # Errors
     /// As said.
     pub async fn run(&self, argv: &[String], deadline: Duration) -> Result<String> {
-        let shown = argv.join(" ");
-        let output =
-            tokio::time::timeout(deadline, self.output(argv)).await.with_context(|| {
-                format!("`{shown}` on {} did not end within {deadline:?}", self.name)
-            })??;
-        if output.exit != Exit::Code(0) {
-            let words = output.stderr.trim();
-            bail!("`{shown}` on {} {}: {words}", self.name, output.exit);
-        }
-        Ok(output.stdout)
+        let process = self.spawn(command(argv)).await?;
+        to_its_end(process, argv, &format!(" on {}", self.name), deadline).await
     }
-}
 
-impl Node {
     /// Runs a command to its end, however it ends. Whoever stops waiting ends it.
     ///
     /// # Errors
     /// When it cannot be started.
     pub async fn output(&self, argv: &[String]) -> Result<Output> {
-        let streams = Streams { stdin: Stream::Null, ..Streams::piped() };
-        let mut process = self.spawn(Spawn { argv: argv.to_vec(), cwd: None, streams }).await?;
-        collect(&mut process).await
+        collect(&mut self.spawn(command(argv)).await?).await
     }
+}
+
+/// As [`Node::run`], on a machine that is no node yet.
+pub(crate) async fn run(agent: &Agent, argv: &[String], deadline: Duration) -> Result<String> {
+    let process = agent.spawn(command(argv)).await?;
+    to_its_end(process, argv, "", deadline).await
+}
+
+fn command(argv: &[String]) -> Spawn {
+    let streams = Streams { stdin: Stream::Null, ..Streams::piped() };
+    Spawn { argv: argv.to_vec(), cwd: None, streams }
+}
+
+/// `place` is put behind the command in errors.
+async fn to_its_end(
+    mut process: Process,
+    argv: &[String],
+    place: &str,
+    deadline: Duration,
+) -> Result<String> {
+    let shown = argv.join(" ");
+    let output = tokio::time::timeout(deadline, collect(&mut process))
+        .await
+        .with_context(|| format!("`{shown}`{place} did not end within {deadline:?}"))??;
+    if output.exit != Exit::Code(0) {
+        bail!("`{shown}`{place} {}: {}", output.exit, output.stderr.trim());
+    }
+    Ok(output.stdout)
 }
 
 async fn collect(process: &mut Process) -> Result<Output> {

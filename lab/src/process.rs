@@ -4,10 +4,12 @@
 //! before it acts). Errors name the program, how it ended and its last words; values that were
 //! given as secrets appear in none of them.
 
+mod conversation;
 mod error;
 mod quote;
 mod wait;
 
+pub use conversation::{Conversation, Ending};
 pub use error::{Error, LastWords};
 pub use quote::{quote, quote_all};
 

@@ -2,7 +2,7 @@
 
 use crate::{
     node::Node,
-    provider::netns,
+    provider::{hosts, netns},
     spec::{LabSpec, Provider},
 };
 use anyhow::{Result, bail};
@@ -35,6 +35,18 @@ pub struct RunningLab {
 pub(crate) enum Keeper {
     /// A supervisor on this machine.
     Namespaces(netns::Keeper),
+    /// A folder on this machine.
+    Hosts(hosts::Keeper),
+}
+
+/// Programs of ours that labs are made with.
+#[derive(Clone, Copy)]
+pub struct Programs<'a> {
+    /// One that calls [`netns::hold`] and [`netns::supervise`] when its first argument asks for
+    /// it, as `xtask` does.
+    pub this: &'a Utf8Path,
+    /// Gives the observer, linked statically. Asked only where nodes are other machines.
+    pub observer: &'a (dyn Fn() -> Result<Utf8PathBuf> + Sync),
 }
 
 impl RunningLab {
@@ -42,25 +54,25 @@ impl RunningLab {
     pub async fn is_alive(&self) -> bool {
         match &self.keeper {
             Keeper::Namespaces(keeper) => keeper.is_alive().await,
+            Keeper::Hosts(keeper) => keeper.is_alive(),
         }
     }
 }
 
-/// Brings a lab up and tells how that goes on. `program` is one that calls
-/// [`netns::hold`] and [`netns::supervise`] when its first argument asks for it, as `xtask` does.
+/// Brings a lab up and tells how that goes on.
 ///
 /// # Errors
 /// When a lab of this name is up already, or something cannot be made; then nothing is left.
-#[expect(clippy::unused_async, reason = "nodes on other machines take their time")]
 pub async fn up(
     spec: LabSpec,
     lifetime: Lifetime,
-    program: &Utf8Path,
+    programs: Programs<'_>,
     _tell: &mut (dyn FnMut(&str) + Send),
 ) -> Result<RunningLab> {
     match spec.provider {
-        Provider::Netns => netns::up(spec, lifetime, program),
-        Provider::Vagrant | Provider::Hosts => not_built(spec.provider),
+        Provider::Netns => netns::up(spec, lifetime, programs.this),
+        Provider::Hosts => hosts::up(spec, lifetime, &(programs.observer)()?).await,
+        Provider::Vagrant => not_built(spec.provider),
     }
 }
 
@@ -68,11 +80,11 @@ pub async fn up(
 ///
 /// # Errors
 /// When its state cannot be read.
-#[expect(clippy::unused_async, reason = "nodes on other machines must be reached")]
 pub async fn find(spec: &LabSpec) -> Result<Option<RunningLab>> {
     match spec.provider {
         Provider::Netns => netns::find(&spec.name),
-        Provider::Vagrant | Provider::Hosts => not_built(spec.provider),
+        Provider::Hosts => hosts::find(&spec.name).await,
+        Provider::Vagrant => not_built(spec.provider),
     }
 }
 
@@ -81,11 +93,11 @@ pub async fn find(spec: &LabSpec) -> Result<Option<RunningLab>> {
 ///
 /// # Errors
 /// When something cannot be removed.
-#[expect(clippy::unused_async, reason = "nodes on other machines take their time")]
 pub async fn down(spec: &LabSpec) -> Result<bool> {
     match spec.provider {
         Provider::Netns => netns::down(&spec.name),
-        Provider::Vagrant | Provider::Hosts => not_built(spec.provider),
+        Provider::Hosts => hosts::down(&spec.name).await,
+        Provider::Vagrant => not_built(spec.provider),
     }
 }
 

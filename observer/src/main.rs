@@ -4,10 +4,12 @@
 //!   clock and carries requests to the guest: see [`witness`].
 //! - `observer sink ADDRESS:PORT` and `observer flood ADDRESS:PORT MILLISECONDS` measure what a
 //!   link really carries: see [`throughput`].
+//! - `observer agent` runs processes on a machine that is reached by SSH: see [`agent`].
 //!
-//! It speaks lines on stdin and stdout, so that a pipe into a namespace and an SSH session serve
-//! alike, and it ends when its stdin ends.
+//! It speaks on stdin and stdout (lines, the agent frames), so that a pipe into a namespace and an
+//! SSH session serve alike, and it ends when its stdin ends.
 
+mod agent;
 mod clock;
 mod hex;
 mod socket;
@@ -16,8 +18,8 @@ mod witness;
 
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: observer witness ADDRESS | sink ADDRESS:PORT | flood ADDRESS:PORT MILLISECONDS";
+const USAGE: &str = "usage: observer witness ADDRESS | sink ADDRESS:PORT | \
+                     flood ADDRESS:PORT MILLISECONDS | agent [SILENCE_SECONDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +28,11 @@ fn main() -> ExitCode {
         ["witness", address] => witness::run(address),
         ["sink", address] => throughput::sink(address),
         ["flood", address, milliseconds] => throughput::flood(address, milliseconds),
+        ["agent"] => agent::run(wire::frame::SILENCE_S),
+        ["agent", silence_s] => match silence_s.parse() {
+            Ok(silence_s) => agent::run(silence_s),
+            Err(_) => Err(USAGE.into()),
+        },
         _ => Err(USAGE.into()),
     };
     match result {

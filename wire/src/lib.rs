@@ -1,5 +1,6 @@
 //! The contract between the guest and everybody else: the UDP messages, which page each touch
-//! of the workload goes to, and what every page must hold.
+//! of the workload goes to, and what every page must hold. And that between the harness and its
+//! agent on a node: [`frame`].
 //!
 //! Pure `no_std` arithmetic without dependencies, so that the bare-metal guest links it and the
 //! host tests it. Nothing here does I/O.
@@ -7,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod content;
+pub mod frame;
 mod hash;
 mod message;
 mod pace;

@@ -1,14 +1,24 @@
 //! The lab of a command: one that is up already, or one brought up for it.
 
-use crate::show;
+use crate::{build, show};
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
-use lab::{Lifetime, RunningLab, running, spec::LabSpec};
+use lab::{Lifetime, Programs, RunningLab, running, spec::LabSpec};
 
 /// This program's own file, which holds labs too.
 pub fn program() -> Result<Utf8PathBuf> {
     let program = std::env::current_exe().context("failed to find this program's own file")?;
     Utf8PathBuf::try_from(program).context("this program's own file has an odd path")
+}
+
+/// Brings a lab up, with programs of ours that are built where they are needed.
+///
+/// # Errors
+/// As [`running::up`].
+pub async fn up(spec: LabSpec, lifetime: Lifetime) -> Result<RunningLab> {
+    let this = program()?;
+    let programs = Programs { this: &this, observer: &|| Ok(build::build()?.observer) };
+    running::up(spec, lifetime, programs, &mut show::tell).await
 }
 
 /// The lab that `lab-up` brought up, when it is as `spec` says; otherwise one of the command's own,
@@ -27,7 +37,7 @@ pub async fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
         return Ok(lab);
     }
     let lifetime = if keep { Lifetime::Persistent } else { Lifetime::Ephemeral };
-    running::up(spec.clone(), lifetime, &program()?, &mut show::tell).await
+    up(spec.clone(), lifetime).await
 }
 
 /// Gives the links of a lab that stays up the rates of its file again; the last trial's would be

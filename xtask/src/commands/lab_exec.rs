@@ -38,13 +38,16 @@ pub fn run(args: &LabExecArgs, colors: ColorChoice) -> exit::Result {
         stdout: duplicate(std::io::stdout())?,
         stderr: duplicate(std::io::stderr())?,
     };
-    let spawn = Spawn { argv, cwd: Some(here.into_string()), streams };
+    // Another machine has no such folder: there, the command runs in the user's home.
+    let cwd = node.is_this_machine().then(|| here.into_string());
+    let spawn = Spawn { argv, cwd, streams };
     let ended = runtime.block_on(async {
         let program = spawn.argv.first().cloned().unwrap_or_default();
         let process = match node.spawn(spawn).await {
             Ok(process) => process,
             Err(error) if lab.is_alive().await => {
-                return Err(Failure::new(Exit::Command(why_not(&program)), error));
+                let code = if node.is_this_machine() { why_not(&program) } else { NOT_FOUND };
+                return Err(Failure::new(Exit::Command(code), error));
             }
             Err(error) => return Err(Failure::new(Exit::Lab, error)),
         };
@@ -61,6 +64,10 @@ pub fn run(args: &LabExecArgs, colors: ColorChoice) -> exit::Result {
         }
         node::Exit::LabLost => {
             let text = format!("the lab `{}` went down, and the command with it", lab.spec.name);
+            Err(Failure::new(Exit::Lab, anyhow!(text)))
+        }
+        node::Exit::NodeLost => {
+            let text = format!("the connection to {} is lost, and the command with it", node.name);
             Err(Failure::new(Exit::Lab, anyhow!(text)))
         }
     }
@@ -123,7 +130,7 @@ async fn follow(mut process: Process) -> exit::Result<node::Exit> {
     Err(Failure::shown(Exit::Interrupted))
 }
 
-/// The exit code of a shell that could not start this. Nodes share our file system.
+/// The exit code of a shell that could not start this, on a node that shares our file system.
 fn why_not(program: &str) -> u8 {
     let there = if program.contains('/') {
         std::path::Path::new(program).exists()

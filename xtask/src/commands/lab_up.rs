@@ -34,10 +34,7 @@ async fn bring_up(args: &LabArgs, spec: LabSpec) -> exit::Result {
         return Ok(());
     }
     let begun = Instant::now();
-    let program = labs::program()?;
-    let up = running::up(spec, Lifetime::Persistent, &program, &mut show::tell)
-        .await
-        .map_err(lab_failure)?;
+    let up = labs::up(spec, Lifetime::Persistent).await.map_err(lab_failure)?;
     let nodes: Vec<&str> = up.nodes.iter().map(|node| node.name.as_str()).collect();
     show::print(&format!(
         "the lab `{}` is up: {} ({:.3} s)\n",

@@ -221,6 +221,7 @@ fn take_down(folder: &Utf8Path) -> Result<()> {
         match resource {
             Resource::Supervisor { folder } => end_supervisor(folder)?,
             Resource::Folder(folder) => remove(folder)?,
+            Resource::FilesOn { host, .. } => bail!("{host} is not of a lab of namespaces"),
         }
     }
     // A folder made just before its first line was written.
