@@ -17,7 +17,7 @@ use crate::{
     record::{Outcome, Phases, Record, Roles, SCHEMA},
     run::Trials,
     series::Series,
-    trial::{Finished, LabLost, Live, Order},
+    trial::{Finished, Live, Lost, Order},
 };
 use course::Course;
 use jiff::{SignedDuration, Timestamp};
@@ -103,7 +103,7 @@ impl Trials for VirtualTrials {
         &mut self,
         order: &Order,
         _live: &mut (dyn FnMut(Live<'_>) + Send),
-    ) -> impl Future<Output = Result<Finished, LabLost>> {
+    ) -> impl Future<Output = Result<Finished, Lost>> {
         let record = self.trial(order);
         future::ready(Ok(Finished { record, series: Series::new(), log: String::new() }))
     }

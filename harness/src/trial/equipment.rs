@@ -25,9 +25,11 @@ pub struct Equipment {
     /// How much longer than usual a guest may take for what it does, because the nodes are slow:
     /// 1 or more. See [`patience`].
     pub patience: f64,
-    /// The guest's image.
+    /// How long a node that does not answer is waited for before a trial.
+    pub node_patience: Duration,
+    /// The guest's image, on this machine; nodes that are others are sent it.
     pub guest: Utf8PathBuf,
-    /// The observer's program.
+    /// The observer's program, so.
     pub observer: Utf8PathBuf,
     /// Folder in which both guests' memories are files, for those who must reach them from
     /// outside; otherwise they are QEMU's own.

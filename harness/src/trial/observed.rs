@@ -1,6 +1,10 @@
 //! What one trial has seen: raw, and whatever of it there is when the trial ends early.
 
-use super::{clocks::{Clocks, NodeClock}, gate::Opened, witness::Beat};
+use super::{
+    clocks::{Clocks, NodeClock},
+    gate::Opened,
+    witness::Beat,
+};
 use crate::settings::Settings;
 use lab::hypervisor::qemu::migration::{MigrationLog, Side};
 use std::time::Duration;

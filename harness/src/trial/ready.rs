@@ -1,7 +1,7 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Equipment, Live, Order, gate,
+    Equipment, Live, Order, gate, nodes,
     observed::Observed,
     outcome::Ended,
     stages::{Ends, Stage, Trial, failed},
@@ -44,8 +44,10 @@ pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     }
 
     live(Live::Stage("fill"));
-    let (prepared, filled) =
-        tokio::join!(migration::prepare(source, target, migration), fill(witness, equipment, order, observed));
+    let (prepared, filled) = tokio::join!(
+        migration::prepare(source, target, migration),
+        fill(witness, equipment, order, observed)
+    );
     watch.lap(|phases| &mut phases.fill_s);
     prepared.map_err(failed)?;
     filled?;
@@ -60,10 +62,7 @@ pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
 /// Starts both QEMUs and the observer, and shapes the links between them.
 pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let Trial { lab, equipment, order, .. } = trial;
-    let node =
-        |index: usize| lab.nodes.get(index).context("a role on a node that the lab does not have");
-    let (source, target, witness) =
-        (node(order.source)?, node(order.target)?, node(order.witness)?);
+    let [source, target, witness] = nodes::of(lab, order)?;
     let address = lab.spec.networks.guest.guest_address(0);
     let vm = |node: &Node, kernel: Utf8PathBuf, program: &QemuName, incoming: bool| {
         let binary = equipment
@@ -165,11 +164,7 @@ async fn fill(
     })
 }
 
-async fn gate(
-    witness: &mut Witness,
-    equipment: &Equipment,
-    order: &Order,
-) -> Stage<gate::Opened> {
+async fn gate(witness: &mut Witness, equipment: &Equipment, order: &Order) -> Stage<gate::Opened> {
     let rate = order.settings.touch_rate.0;
     let mut verdict = gate::Verdict::TooEarly;
     let opened = witness

@@ -4,14 +4,13 @@ use super::{
     Equipment, Intervention, Live, Order,
     cause::Seen,
     clocks::Clocks,
-    measure,
-    nodes,
+    measure, nodes,
     observed::Observed,
     outcome::Ended,
     ready::{self, walk_deadline},
     rounds,
     stopwatch::Stopwatch,
-    tear_down::Running,
+    tear_down::{Role, Running},
     witness::Witness,
 };
 use crate::{record::Outcome, settings::BandwidthLimit};
@@ -70,6 +69,7 @@ pub struct Ends<'a> {
 pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
     let mut running = Running::default();
     let ended = stages(trial, &mut running).await;
+    let ended = ended.map_err(|ended| with_lost_node(trial, &running, ended));
     trial.tell("tear down");
     if let Some(witness) = &running.witness {
         trial.observed.beats = witness.beats();
@@ -77,6 +77,19 @@ pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
     let log = running.end().await;
     trial.watch.lap(|phases| &mut phases.tear_down_s);
     (ended, log)
+}
+
+/// A trial that has lost a node says which, and is no word on the guest.
+fn with_lost_node(trial: &Trial<'_>, running: &Running, ended: Ended) -> Ended {
+    let Some(role) = running.lost() else { return ended };
+    let Order { source, target, witness, .. } = trial.order;
+    let (index, name) = match role {
+        Role::Source => (source, "source"),
+        Role::Target => (target, "target"),
+        Role::Witness => (witness, "witness"),
+    };
+    let node = trial.lab.nodes.get(*index).map_or("a node", |node| &node.name);
+    Ended::new(Outcome::Failed, format!("{node}, the {name}, was lost: {}", ended.reason))
 }
 
 impl Trial<'_> {
@@ -177,13 +190,15 @@ async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     let Trial { lab, equipment, order, observed, live, .. } = trial;
     let Ends { source, target, witness, migration } = ends;
     let source_node = &lab.nodes[order.source];
-    let (wire_before, clocks_before) = tokio::join!(sent_bytes(source_node), nodes::clocks(lab, order));
+    let (wire_before, clocks_before) =
+        tokio::join!(sent_bytes(source_node), nodes::clocks(lab, order));
     let clocks_before = clocks_before.map_err(failed)?;
     let migrating =
         migration::migrate(source, target, migration, |sample| live(Live::Sample(sample)));
     let mut log = migrating.await.map_err(failed)?;
     observed.migration_s = log.asked.elapsed().as_secs_f64();
-    let (wire_after, clocks_after) = tokio::join!(sent_bytes(source_node), nodes::clocks(lab, order));
+    let (wire_after, clocks_after) =
+        tokio::join!(sent_bytes(source_node), nodes::clocks(lab, order));
     observed.wire_bytes = wire_before.ok().zip(wire_after.ok());
     let clocks = Clocks::new(clocks_before, clocks_after.ok());
     log.correct(migration::Side::Source, |theirs_ns| clocks.source.ours_ns(theirs_ns));

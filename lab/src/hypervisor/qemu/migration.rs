@@ -19,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(25);
 
 /// How long QEMU may take for what is its own affair: final totals, a cancellation, a resume.
-const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
+const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A cap above anything a link carries, in bytes per second: "unlimited" that every version
 /// understands (0 does not mean the same in all of them).

@@ -106,47 +106,56 @@ pub fn probe_cached(
     Ok(probe)
 }
 
-/// As [`probe_cached`], on a node; `qemu` and `guest` are paths there, and `key` names its kind.
+/// A QEMU and a guest on a node.
+#[derive(Clone, Copy, Debug)]
+pub struct On<'a> {
+    /// The node.
+    pub node: &'a Node,
+    /// The program there.
+    pub qemu: &'a Utf8Path,
+    /// The guest's image there.
+    pub guest: &'a Utf8Path,
+}
+
+/// As [`probe_cached`], on a node, whose kind `key` names, too. Where somebody has `chosen` an
+/// accelerator, only that one is tried.
 ///
 /// # Errors
-/// As there, and when the node is gone.
+/// When the guest does not run under TCG either, or not under the chosen one, or the node is gone.
 pub async fn probe_on_cached(
-    node: &Node,
-    qemu: &Utf8Path,
-    guest: &Utf8Path,
+    on: On<'_>,
+    chosen: Option<Accelerator>,
     key: &str,
     cache: &Utf8Path,
 ) -> Result<Probe> {
-    if let Some(probe) = Cache::read(cache).answer(key) {
+    let key = chosen.map_or_else(|| key.to_owned(), |chosen| format!("{key}, {}", chosen.name()));
+    if let Some(probe) = Cache::read(cache).answer(&key) {
         return Ok(probe.clone());
     }
-    let begun = Instant::now();
-    let tcg_mib_per_s = fill_rate_on(node, qemu, guest, Accelerator::Tcg, NODE_DEADLINE)
-        .await
-        .context(NOT_UNDER_TCG)?;
-    // A KVM that takes longer than TCG did is not faster, so there is nothing to wait for.
-    let deadline = KVM_DEADLINE.max(begun.elapsed());
-    let kvm = fill_rate_on(node, qemu, guest, Accelerator::Kvm, deadline).await;
-    let probe = decided(tcg_mib_per_s, kvm);
-    remember(cache, key, &probe);
+    let probe = match chosen {
+        None => probe_on(on).await,
+        Some(accelerator) => measure_on(on, accelerator).await,
+    };
+    let probe = probe.with_context(|| format!("on {}", on.node.name))?;
+    remember(cache, &key, &probe);
     Ok(probe)
 }
 
-/// The fill rate on a node under an accelerator that somebody has chosen, as a probe of it.
-///
-/// # Errors
-/// When the guest does not run under it.
-pub async fn measure_on(
-    node: &Node,
-    qemu: &Utf8Path,
-    guest: &Utf8Path,
-    accelerator: Accelerator,
-    reason: String,
-) -> Result<Probe> {
-    let rate = fill_rate_on(node, qemu, guest, accelerator, NODE_DEADLINE).await;
-    let rate = rate.with_context(|| {
-        format!("the guest does not run under {}", accelerator.name().to_uppercase())
-    })?;
+async fn probe_on(on: On<'_>) -> Result<Probe> {
+    let begun = Instant::now();
+    let tcg_mib_per_s =
+        fill_rate_on(on, Accelerator::Tcg, NODE_DEADLINE).await.context(NOT_UNDER_TCG)?;
+    // A KVM that takes longer than TCG did is not faster, so there is nothing to wait for.
+    let deadline = KVM_DEADLINE.max(begun.elapsed());
+    Ok(decided(tcg_mib_per_s, fill_rate_on(on, Accelerator::Kvm, deadline).await))
+}
+
+/// The fill rate under an accelerator that somebody has chosen.
+async fn measure_on(on: On<'_>, accelerator: Accelerator) -> Result<Probe> {
+    let rate = fill_rate_on(on, accelerator, NODE_DEADLINE).await;
+    let name = accelerator.name().to_uppercase();
+    let rate = rate.with_context(|| format!("the guest does not run under {name}"))?;
+    let reason = "the lab file says so".to_owned();
     Ok(match accelerator {
         Accelerator::Kvm => {
             Probe { accelerator, reason, tcg_mib_per_s: 0.0, kvm_mib_per_s: Some(rate) }
@@ -180,8 +189,8 @@ pub fn cache_file() -> Utf8PathBuf {
 }
 
 fn probe(qemu: &Utf8Path, guest: &Utf8Path) -> Result<Probe> {
-    let tcg_mib_per_s = fill_rate(qemu, guest, Accelerator::Tcg, TCG_DEADLINE)
-        .context(NOT_UNDER_TCG)?;
+    let tcg_mib_per_s =
+        fill_rate(qemu, guest, Accelerator::Tcg, TCG_DEADLINE).context(NOT_UNDER_TCG)?;
     Ok(decided(tcg_mib_per_s, fill_rate(qemu, guest, Accelerator::Kvm, KVM_DEADLINE)))
 }
 
@@ -251,15 +260,9 @@ fn fill_rate(
 }
 
 /// The same on a node.
-async fn fill_rate_on(
-    node: &Node,
-    qemu: &Utf8Path,
-    guest: &Utf8Path,
-    accelerator: Accelerator,
-    deadline: Duration,
-) -> Result<f64> {
-    let argv = argv(qemu, guest, accelerator);
-    match tokio::time::timeout(deadline, node.output(&argv)).await {
+async fn fill_rate_on(on: On<'_>, accelerator: Accelerator, deadline: Duration) -> Result<f64> {
+    let argv = argv(on.qemu, on.guest, accelerator);
+    match tokio::time::timeout(deadline, on.node.output(&argv)).await {
         // However it ended: one without a rate has said why.
         Ok(output) => output.and_then(|output| rate_said(&output.stdout, &output.stderr)),
         Err(_) => {
