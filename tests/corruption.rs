@@ -23,7 +23,7 @@ use lab::{
     spec::LabSpec,
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, future::Future, os::unix::fs::FileExt, pin::Pin};
+use std::{collections::BTreeMap, future::Future, os::unix::fs::FileExt, pin::Pin, time::Duration};
 
 const EXPERIMENT: &str = "
 name: flip

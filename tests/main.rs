@@ -6,6 +6,7 @@
 mod corruption;
 mod deaths;
 mod experiment;
+mod hosts;
 mod interruption;
 mod judging;
 mod kills;

@@ -115,10 +115,7 @@ fn what_was_run(run: Run<'_>) -> String {
                 code(short(&manifest.guest.sha256))
             ),
         ),
-        (
-            "Host",
-            machine(&manifest.host),
-        ),
+        ("Host", machine(&manifest.host)),
         ("Nodes", nodes(manifest)),
         ("Links", links.join("; ")),
         ("Other tools", versions.join(", ")),

@@ -347,3 +347,6 @@ fn verified(observed: &Observed, value: impl Fn(&wire::Verification) -> f64) -> 
     let found = observed.verification.as_ref().ok_or("the guest was not verified")?;
     measured(value(found), "guest", 1.0)
 }
+
+#[cfg(test)]
+mod tests;
