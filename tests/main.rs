@@ -6,7 +6,7 @@
 mod corruption;
 mod deaths;
 mod experiment;
-mod hosts;
+mod lost_nodes;
 mod interruption;
 mod judging;
 mod kills;
