@@ -6,13 +6,15 @@
 mod corruption;
 mod deaths;
 mod experiment;
-mod lost_nodes;
+mod hosts;
 mod interruption;
 mod judging;
 mod kills;
 mod known_bad_qemu;
+mod lost_nodes;
 mod model_lab;
 mod model_verdicts;
+mod network;
 mod ordinary_user;
 mod qemus;
 mod support;

@@ -102,6 +102,8 @@ fn migrated(record: &mut Record, throughput: f64, seconds: f64, sent: f64, round
     set(record, metric::EXPECTED_DOWNTIME, 210.0, "query-migrate", 1.0);
     set(record, metric::TOUCH_RATE_DURING, rate * 0.96, "heartbeats", 1.0);
     set(record, metric::GUEST_SLOWDOWN, 3.9, "heartbeats", 0.1);
+    set(record, metric::HEARTBEAT_DELAY, 0.412, "observer and guest", 0.001);
+    set(record, metric::HEARTBEATS_LOST, 0.0, "observer", 0.1);
     set(record, metric::DIRTY_RATE, rate * 0.93 * 4096.0, "query-migrate", 4096.0);
     set(record, metric::VERIFY_TIME, 24.6, "guest", 0.001);
     record.rounds = (1..=rounds + 1)
@@ -278,6 +280,7 @@ pub fn manifest() -> Manifest {
         link_checks: vec![LinkCheck {
             from: "node1".to_owned(),
             to: "node2".to_owned(),
+            network: crate::settings::MigrationNetwork::Dedicated,
             set: "1 Gbit/s".parse().ok(),
             carried_bits_per_s: 951e6,
         }],

@@ -1,6 +1,7 @@
-//! What the migration links really carry at each rate of an experiment, measured before its
+//! What the links that guests are migrated over really carry at each rate of an experiment, measured before its
 //! first trial: a shaping that does not shape would make every number of the run wrong.
 
+use crate::settings::MigrationNetwork;
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use lab::{
@@ -33,6 +34,9 @@ pub struct LinkCheck {
     pub from: String,
     /// Where it went.
     pub to: String,
+    /// Which network's link it was. Not written where it is the migration network's.
+    #[serde(default, skip_serializing_if = "MigrationNetwork::is_dedicated")]
+    pub network: MigrationNetwork,
     /// The rate the link was shaped to; none when it was not.
     pub set: Option<BitRate>,
     /// What it carried, bits per second of payload.
@@ -51,26 +55,29 @@ impl LinkCheck {
         let share = self.carried_bits_per_s / set.0 as f64;
         (share < UNDER).then(|| {
             format!(
-                "the migration link set to {set} carried {:.0} Mbit/s: this machine cannot do more",
+                "the {} link set to {set} carried {:.0} Mbit/s: this machine cannot do more",
+                self.network.link(),
                 self.carried_bits_per_s / 1e6
             )
         })
     }
 }
 
-/// Shapes the link that leaves `from` to `set` and measures what reaches `to`.
+/// Shapes the link of this network that leaves `from` to `set` and measures what reaches `to`.
 ///
 /// # Errors
 /// When the nodes cannot do it, or the link carries more than it was shaped to.
 pub async fn check(
     from: &Node,
     to: &Node,
+    network: MigrationNetwork,
     set: Option<BitRate>,
     observer: &Utf8Path,
 ) -> Result<LinkCheck> {
-    from.shape_migration_link(set).await?;
+    let link = network.link();
+    from.shape(link, set).await?;
     let (flooder, receiver) = tokio::try_join!(from.deliver(observer), to.deliver(observer))?;
-    let address = format!("{}:{PORT}", to.migration_address);
+    let address = format!("{}:{PORT}", to.address(link));
     let sink = vec![receiver.to_string(), "sink".to_owned(), address.clone()];
     let streams = Streams { stdin: Stream::Null, ..Streams::piped() };
     let mut sink = to.spawn(Spawn { argv: sink, cwd: None, streams }).await?;
@@ -83,9 +90,7 @@ pub async fn check(
         from.run(&flood, DEADLINE).await?;
         lines.next_line().await?.context("the sink said nothing")
     };
-    let said = timeout(DEADLINE, measuring)
-        .await
-        .context("the check of a migration link did not end")??;
+    let said = timeout(DEADLINE, measuring).await.context("the check of a link did not end")??;
     let numbers: Vec<f64> =
         said.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect();
     let &[bytes, ns] = &numbers[..] else { bail!("the sink said `{said}`") };
@@ -98,11 +103,11 @@ pub async fn check(
         let limit = set.0 as f64 * OVER;
         if carried_bits_per_s > limit {
             bail!(
-                "the migration link from {} was set to {set} and carried {:.0} Mbit/s: shaping does not work here",
+                "the {link} link from {} was set to {set} and carried {:.0} Mbit/s: shaping does not work here",
                 from.name,
                 carried_bits_per_s / 1e6
             );
         }
     }
-    Ok(LinkCheck { from: from.name.clone(), to: to.name.clone(), set, carried_bits_per_s })
+    Ok(LinkCheck { from: from.name.clone(), to: to.name.clone(), network, set, carried_bits_per_s })
 }

@@ -38,8 +38,10 @@ metrics! {
     DOWNTIME_REPORTED, "downtime_reported", "ms", false, "the downtime that QEMU's source reports (return path on: until the target has loaded everything and started the guest)";
     VCPU_PAUSE, "vcpu_pause", "ms", false, "from the source's STOP event to the target's RESUME event";
     SERVICE_GAP, "service_gap", "ms", false, "the outage the witness saw: from the last heartbeat before to the first after the move, less one heartbeat interval";
+    HEARTBEAT_DELAY, "heartbeat_delay", "ms", false, "99th percentile of how much later than in the gate's window heartbeats came while the guest was migrated and running";
+    HEARTBEATS_LOST, "heartbeats_lost", "%", false, "heartbeats of that time that did not come";
     STREAM_BYTES, "stream_bytes", "B", true, "bytes QEMU put on the migration stream (transferred size)";
-    WIRE_BYTES, "wire_bytes", "B", true, "bytes the source's migration link carried during the migration, as its counter has them: on a lab of namespaces a segment of up to 64 KiB counts one header";
+    WIRE_BYTES, "wire_bytes", "B", true, "bytes the source's link that the guest was migrated over carried during the migration, as its counter has them: on a lab of namespaces a segment of up to 64 KiB counts one header";
     STOP_BYTES, "stop_bytes", "B", true, "bytes of memory sent while the guest was stopped";
     NORMAL_PAGES, "normal_pages", "pages", true, "non-zero pages sent, repeats included";
     ZERO_PAGES, "zero_pages", "pages", true, "zero pages sent (9 bytes each), repeats included";

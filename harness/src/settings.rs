@@ -5,7 +5,10 @@ mod qemu;
 
 pub use qemu::{QemuName, QemuPair};
 
-use lab::units::{BitRate, ByteRate, Bytes, Millis, PageRate};
+use lab::{
+    spec::Link,
+    units::{BitRate, ByteRate, Bytes, Millis, PageRate},
+};
 use level::text_form;
 use serde::{Deserialize, Serialize};
 
@@ -26,12 +29,17 @@ pub struct Settings {
     pub pattern: Pattern,
     /// What the pages hold.
     pub content: Content,
-    /// Rate of the migration network's links (`tc`); `None` leaves them as the lab made them.
+    /// Rate of the links that the guest is migrated over (`tc`); `None` is the rate that the lab
+    /// file gives the migration network's.
     pub link_rate: Option<BitRate>,
     /// The hypervisor's own cap, which does not bind the stop phase.
     pub bandwidth_limit: BandwidthLimit,
     /// The downtime that the hypervisor aims at.
     pub downtime_limit: Millis,
+    /// Which network the guest is migrated over. Not written where it is the migration network, as
+    /// it was before there was a choice.
+    #[serde(default, skip_serializing_if = "MigrationNetwork::is_dedicated")]
+    pub network: MigrationNetwork,
     /// Which QEMUs run at both ends. Not written where they are the lab's own, as they were
     /// before there were others.
     #[serde(default, skip_serializing_if = "QemuPair::is_lab")]
@@ -73,6 +81,35 @@ pub enum BandwidthLimit {
     Capped(ByteRate),
 }
 
+/// Which network guests are migrated over: `dedicated` or `shared`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MigrationNetwork {
+    /// The migration network, which carries nothing else.
+    #[default]
+    Dedicated,
+    /// The guest network, which carries heartbeats and requests too. The migration network is
+    /// not used.
+    Shared,
+}
+
+impl MigrationNetwork {
+    /// Whether it is the migration network, as it is where nothing else is said.
+    #[must_use]
+    pub const fn is_dedicated(&self) -> bool {
+        matches!(self, Self::Dedicated)
+    }
+
+    /// The link of each node that the migration goes over.
+    #[must_use]
+    pub const fn link(self) -> Link {
+        match self {
+            Self::Dedicated => Link::Migration,
+            Self::Shared => Link::Guest,
+        }
+    }
+}
+
+text_form!(MigrationNetwork { Dedicated = "dedicated", Shared = "shared" });
 text_form!(Pattern {
     Idle = "idle",
     Sequential = "sequential",

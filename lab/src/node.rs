@@ -3,7 +3,9 @@
 //! What a node can do does not depend on which provider made it: hypervisors and trials see only
 //! this module.
 
-use crate::{agent::Agent, provider::netns::Supervisor, shaping, ssh::Connection, units::BitRate};
+use crate::{
+    agent::Agent, provider::netns::Supervisor, shaping, spec::Link, ssh::Connection, units::BitRate,
+};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fd::OwnedFd;
@@ -265,17 +267,47 @@ impl Node {
         .with_context(|| format!("failed to connect to {path} on {}", self.name))
     }
 
-    /// Shapes what leaves through the node's migration link; `None` takes a shaping away.
+    /// Address on the link's network.
+    #[must_use]
+    pub const fn address(&self, link: Link) -> Ipv4Addr {
+        match link {
+            Link::Guest => self.guest_address,
+            Link::Migration => self.migration_address,
+        }
+    }
+
+    /// Device of the link.
+    #[must_use]
+    pub fn device(&self, link: Link) -> &str {
+        match link {
+            Link::Guest => &self.guest_device,
+            Link::Migration => &self.migration_device,
+        }
+    }
+
+    /// Shapes what leaves through one of the node's links. `None` takes a shaping of ours away;
+    /// what others have set up there stays.
     ///
     /// # Errors
     /// When `tc` cannot do it.
-    pub async fn shape_migration_link(&self, rate: Option<BitRate>) -> Result<()> {
+    pub async fn shape(&self, link: Link, rate: Option<BitRate>) -> Result<()> {
+        let device = self.device(link);
+        let shaped = async {
+            match rate {
+                Some(rate) => self.tc(shaping::arguments(device, rate)).await.map(drop),
+                None if shaping::is_ours(&self.tc(shaping::question(device)).await?) => {
+                    self.tc(shaping::removal(device)).await.map(drop)
+                }
+                None => Ok(()),
+            }
+        };
+        shaped.await.with_context(|| format!("failed to shape the {link} link of {}", self.name))
+    }
+
+    async fn tc(&self, arguments: Vec<String>) -> Result<String> {
         let mut argv = vec!["tc".to_owned()];
-        argv.extend(shaping::arguments(&self.migration_device, rate));
-        self.run(&argv, SHAPING_DEADLINE)
-            .await
-            .map(drop)
-            .context("failed to shape the migration link")
+        argv.extend(arguments);
+        self.run(&argv, SHAPING_DEADLINE).await
     }
 
     /// Runs a command to its end; one that fails or outlasts `deadline` is an error with its own

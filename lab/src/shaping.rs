@@ -2,29 +2,46 @@
 
 use crate::units::BitRate;
 
-/// Arguments for `tc` that shape what leaves through `device`; `None` takes a shaping away.
+/// The handle of our token buckets: what has another was put there by somebody else, and stays.
+const HANDLE: &str = "7063:";
+
+/// Arguments for `tc` that shape what leaves through `device`.
 ///
 /// A token bucket: the bucket holds 2 ms of the rate, so that a burst passes no faster than the
 /// rate on any scale that a migration shows, yet at high rates whole TCP segments of 64 KiB pass
 /// unsplit; the queue holds 20 ms, what a switch port would.
 #[must_use]
-pub fn arguments(device: &str, rate: Option<BitRate>) -> Vec<String> {
-    let Some(BitRate(bits_per_s)) = rate else {
-        return ["qdisc", "replace", "dev", device, "root", "pfifo_fast"].map(str::to_owned).into();
-    };
+pub fn arguments(device: &str, rate: BitRate) -> Vec<String> {
+    let BitRate(bits_per_s) = rate;
     let bytes_in_ms = |ms: u64| bits_per_s / 8 * ms / 1000;
     let burst = bytes_in_ms(2).max(16 << 10);
     let limit = bytes_in_ms(20).max(4 * burst);
-    let mut arguments =
-        ["qdisc", "replace", "dev", device, "root", "tbf"].map(str::to_owned).to_vec();
-    arguments.extend(["rate".to_owned(), format!("{bits_per_s}bit")]);
-    arguments.extend([
-        "burst".to_owned(),
-        format!("{burst}b"),
-        "limit".to_owned(),
-        format!("{limit}b"),
-    ]);
-    arguments
+    format!(
+        "qdisc replace dev {device} root handle {HANDLE} \
+         tbf rate {bits_per_s}bit burst {burst}b limit {limit}b"
+    )
+    .split_whitespace()
+    .map(str::to_owned)
+    .collect()
+}
+
+/// Arguments for `tc` that show what shapes `device`, for [`is_ours`].
+#[must_use]
+pub fn question(device: &str) -> Vec<String> {
+    ["qdisc", "show", "dev", device, "root"].map(str::to_owned).into()
+}
+
+/// Whether the answer to [`question`] shows a shaping of ours.
+#[must_use]
+pub fn is_ours(answer: &str) -> bool {
+    let ours = format!("qdisc tbf {HANDLE} root ");
+    answer.lines().any(|line| line.starts_with(&ours))
+}
+
+/// Arguments for `tc` that take a shaping away, so that the kernel's own queue is there again.
+#[must_use]
+pub fn removal(device: &str) -> Vec<String> {
+    ["qdisc", "del", "dev", device, "root"].map(str::to_owned).into()
 }
 
 #[cfg(test)]
@@ -33,16 +50,28 @@ mod tests {
 
     #[test]
     fn bucket_and_queue_follow_the_rate() {
-        let fast = arguments("mig0", Some(BitRate(1_000_000_000))).join(" ");
+        let fast = arguments("mig0", BitRate(1_000_000_000)).join(" ");
         assert_eq!(
             fast,
-            "qdisc replace dev mig0 root tbf rate 1000000000bit burst 250000b limit 2500000b"
+            "qdisc replace dev mig0 root handle 7063: tbf rate 1000000000bit burst 250000b limit 2500000b"
         );
-        let slow = arguments("mig0", Some(BitRate(1_000_000))).join(" ");
+        let slow = arguments("mig0", BitRate(1_000_000)).join(" ");
         assert_eq!(
             slow,
-            "qdisc replace dev mig0 root tbf rate 1000000bit burst 16384b limit 65536b"
+            "qdisc replace dev mig0 root handle 7063: tbf rate 1000000bit burst 16384b limit 65536b"
         );
-        assert_eq!(arguments("mig0", None).join(" "), "qdisc replace dev mig0 root pfifo_fast");
+    }
+
+    #[test]
+    fn only_our_own_bucket_is_ours() {
+        assert!(is_ours("qdisc tbf 7063: root refcnt 2 rate 400Mbit burst 100000b lat 22.7ms \n"));
+        for other in [
+            "",
+            "qdisc noqueue 0: root refcnt 2 \n",
+            "qdisc tbf 8001: root refcnt 2 rate 400Mbit burst 100000b lat 22.7ms \n",
+            "qdisc fq_codel 7063: root refcnt 2 limit 10240p\n",
+        ] {
+            assert!(!is_ours(other), "{other}");
+        }
     }
 }

@@ -3,7 +3,10 @@
 use crate::{build, show};
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
-use lab::{Lifetime, Programs, RunningLab, running, spec::LabSpec};
+use lab::{
+    Lifetime, Programs, RunningLab, running,
+    spec::{LabSpec, Link},
+};
 
 /// This program's own file, which holds labs too.
 pub fn program() -> Result<Utf8PathBuf> {
@@ -44,6 +47,8 @@ pub async fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
 /// in force otherwise. A lab that is gone needs nothing.
 pub async fn restore_links(lab: &RunningLab) {
     for node in &lab.nodes {
-        let _lab_is_gone = node.shape_migration_link(lab.spec.networks.migration.link_rate).await;
+        for link in Link::ALL {
+            let _lab_is_gone = node.shape(link, lab.spec.networks.of(link).link_rate).await;
+        }
     }
 }

@@ -101,9 +101,18 @@ fn what_is_computed_from_records_does_no_io() {
         "harness/src/summary",
         "harness/src/trial/clocks.rs",
         "harness/src/trial/gate.rs",
+        "harness/src/trial/heartbeats.rs",
         "harness/src/trial/measure.rs",
         "harness/src/trial/outcome.rs",
         "harness/src/trial/rounds.rs",
+        "lab/src/playbook/check.rs",
+        "lab/src/playbook/context.rs",
+        "lab/src/playbook/progress.rs",
+        "lab/src/playbook/quoting.rs",
+        "lab/src/playbook/render.rs",
+        "lab/src/playbook/script.rs",
+        "lab/src/playbook/secrets.rs",
+        "lab/src/playbook/types.rs",
         "model/src/",
     ];
     let impure = |text: &str| {

@@ -1,7 +1,7 @@
 //! The factors: declared once, here.
 
 use crate::settings::{
-    BandwidthLimit, Content, Pattern, QemuPair, Settings,
+    BandwidthLimit, Content, MigrationNetwork, Pattern, QemuPair, Settings,
     level::{Level, LevelError, text_form},
 };
 use lab::units::{BitRate, Bytes, Millis, PageRate};
@@ -26,7 +26,8 @@ pub enum Filled {
     Size(Bytes),
 }
 
-/// The rate of the migration network's links: `lab` leaves them as the lab made them.
+/// The rate of the links that guests are migrated over: `lab` is that of the migration network's
+/// as the lab made them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LinkRate {
     /// As the lab file says.
@@ -175,12 +176,17 @@ factors! {
     pattern: Pattern = Pattern::Random;
     /// What the pages hold: `random`, `sparse`, `zero`. Default: `random`.
     content: Content = Content::Random;
-    /// Rate of the migration network's links; `lab` leaves the lab's own. Default: `lab`.
+    /// Rate of the links that guests are migrated over; `lab` is that of the lab file's migration
+    /// network. Default: `lab`.
     link_rate: LinkRate = LinkRate::Lab;
     /// The hypervisor's own cap: `default`, `unlimited` or a rate. Default: `default`.
     bandwidth_limit: BandwidthLimit = BandwidthLimit::Default;
     /// The downtime that the hypervisor aims at. Default: `300 ms`.
     downtime_limit: Millis = Millis(300);
+    /// Which network guests are migrated over: `dedicated`, the migration network, or `shared`,
+    /// the guest network with its heartbeats. Default: `dedicated`.
+    network: MigrationNetwork =
+        MigrationNetwork::Dedicated, unwritten if "MigrationNetwork::is_dedicated";
     /// Which QEMUs run at both ends: `lab`, a name of [`super::Experiment::qemus`], or
     /// `NAME to NAME`. Default: `lab`.
     qemu: QemuPair = QemuPair::lab(), unwritten if "QemuPair::is_lab";
@@ -207,6 +213,7 @@ impl Levels {
             },
             bandwidth_limit: self.bandwidth_limit,
             downtime_limit: self.downtime_limit,
+            network: self.network,
             qemu: self.qemu.clone(),
         }
     }

@@ -205,6 +205,18 @@ fn settings_read_back_from_a_record() {
 }
 
 #[test]
+fn a_network_is_written_where_it_is_not_the_migration_network() {
+    let experiment = good("factors: { network: [dedicated, shared] }\n");
+    assert_eq!(ids(&experiment), ["network=dedicated", "network=shared"]);
+    for (cell, written) in experiment.cells().iter().zip([false, true]) {
+        let json = serde_json::to_string(cell).expect("JSON");
+        assert_eq!(json.matches("network\":").count(), if written { 2 } else { 0 }, "{json}");
+        let json = serde_json::to_string(&cell.settings).expect("JSON");
+        assert_eq!(serde_json::from_str::<Settings>(&json).expect(&json), cell.settings);
+    }
+}
+
+#[test]
 fn qemus_make_cells_by_their_names() {
     let experiment = good(
         "qemus: { old: /opt/9/qemu, new: /usr/bin/qemu, unused: /x }\n\

@@ -75,6 +75,8 @@ pub const JUDGED: &[Judged] = &[
     ratio(super::NORMAL_PAGES, Worse::Higher, 0.05),
     ratio(super::THROUGHPUT, Worse::Lower, 0.05),
     difference(super::GUEST_SLOWDOWN, Worse::Higher, 5.0),
+    difference(super::HEARTBEAT_DELAY, Worse::Higher, 5.0),
+    difference(super::HEARTBEATS_LOST, Worse::Higher, 1.0),
     ratio(super::AMPLIFICATION, Worse::Higher, 0.05).scale_free(),
     ratio(super::ROUNDS, Worse::Higher, 0.25).scale_free(),
     ratio("stop_over_threshold", Worse::Higher, 0.25).scale_free(),

@@ -4,7 +4,7 @@ use super::{METRICS, NOT_CHECKED, noise::Deviation};
 use crate::{
     metric, prediction,
     record::{Measured, Metric, Round},
-    settings::Content,
+    settings::{Content, MigrationNetwork},
     trial::{Order, cause::Seen},
 };
 use model::{CASES, Case, Prediction, Scenario};
@@ -112,6 +112,12 @@ impl Course {
             metric::REMAINING => {
                 let ratio = real.ratio(metric::REMAINING).unwrap_or(1.0);
                 Ok((self.stop_bytes * ratio / PAGE_BYTES).round() * PAGE_BYTES)
+            }
+            // Where heartbeats share the migration's link they wait in its queue: nothing of that
+            // is in the model or in the noise.
+            metric::SERVICE_GAP if settings.network == MigrationNetwork::Shared => {
+                Err("the model does not know how heartbeats fare on the migration's link"
+                    .to_owned())
             }
             _ if !self.converged => Err(NOT_COMPLETED.to_owned()),
             metric::TOTAL_TIME => Ok(self.total_ms),

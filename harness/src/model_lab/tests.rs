@@ -182,6 +182,25 @@ fn what_the_model_does_not_know_is_said() {
     assert_eq!(unknown_to_the_model(&shipped("precopy")), Vec::<String>::new());
 }
 
+/// Bytes and times are as on a network of their own; what heartbeats meet on a shared one is not
+/// known.
+#[test]
+fn a_shared_network_has_no_service_gap() {
+    let records = run(&experiment(
+        "replicates: 3\nfactors: { working_set: 16 MiB, network: [dedicated, shared] }\n",
+    ));
+    for record in &records {
+        assert_eq!(record.outcome, Outcome::Completed);
+        assert!(value(record, "total_time").is_some() && value(record, "stream_bytes").is_some());
+        let gap = &record.metrics["service_gap"];
+        let unknown = matches!(gap, Metric::Unavailable(why) if why.contains("migration's link"));
+        assert_eq!(unknown, !record.settings.network.is_dedicated(), "{gap:?}");
+    }
+    let experiment = experiment("replicates: 3\nfactors: { network: [dedicated, shared] }\n");
+    let [warning] = &unknown_to_the_model(&experiment)[..] else { panic!("one warning") };
+    assert!(warning.contains("knows no `network`"), "{warning}");
+}
+
 #[test]
 fn the_lab_reads_back() {
     let lab = ModelLab::default();

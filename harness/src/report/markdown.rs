@@ -78,7 +78,8 @@ fn what_was_run(run: Run<'_>) -> String {
                 check.set.map_or_else(|| "not shaped".to_owned(), |set| format!("set to {set}"));
             let carried = check.carried_bits_per_s / 1e6;
             let (from, to) = (escape(&check.from), escape(&check.to));
-            format!("{from} → {to} {set}, carried {carried:.0} Mbit/s")
+            let over = if check.network.is_dedicated() { "" } else { ", guest network," };
+            format!("{from} → {to}{over} {set}, carried {carried:.0} Mbit/s")
         })
         .collect();
     let when = match (summary.started, summary.ended) {

@@ -65,8 +65,11 @@ fn factors_of(records: &[Record]) -> (Vec<String>, Vec<Factor>) {
     }
     let constants = (0..first.len())
         .filter(|&at| !varies(at) && !names.contains(&first[at].name))
-        // The lab's own QEMU is no setting worth saying.
-        .filter(|&at| first[at].name != "qemu" || first[at].value != "lab")
+        // The lab's own QEMU and its migration network are no settings worth saying.
+        .filter(|&at| {
+            let pair = (first[at].name.as_str(), first[at].value.as_str());
+            pair != ("qemu", "lab") && pair != ("network", "dedicated")
+        })
         .map(|at| first[at].clone())
         .collect();
     (names, constants)

@@ -9,8 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a setting that was left to the lab or to the hypervisor is shown as.
 const DEFAULT: &str = "default";
 
-/// The factor whose default, the lab's own QEMU, goes without saying.
-const QEMU: &str = "qemu";
+/// Factors that came later than records, each with the default that goes without saying: which is
+/// not written, and which records from before the factor have not.
+const UNSAID: [(&str, &str); 2] = [("network", "dedicated"), ("qemu", "lab")];
+
+/// Whether this is a factor's default that goes without saying.
+fn goes_unsaid(factor: &Factor) -> bool {
+    UNSAID.contains(&(factor.name.as_str(), factor.value.as_str()))
+}
 
 /// A factor and one of its levels, as written in YAML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,11 +112,12 @@ pub fn settings(settings: &Settings) -> Vec<Factor> {
     };
     let mut all: Vec<Factor> = fields
         .into_iter()
-        .filter(|(name, _)| name != QEMU)
+        .filter(|(name, _)| UNSAID.iter().all(|(unsaid, _)| name != unsaid))
         .map(|(name, value)| Factor { name, value: text_of(&value) })
         .collect();
-    // The lab's own is not written: records from before there were others have no such field.
-    all.push(Factor { name: QEMU.to_owned(), value: settings.qemu.to_string() });
+    let later = [settings.network.to_string(), settings.qemu.to_string()];
+    let later = UNSAID.into_iter().zip(later);
+    all.extend(later.map(|((name, _), value)| Factor { name: name.to_owned(), value }));
     all
 }
 
@@ -157,7 +164,6 @@ impl Levels {
             return (Vec::new(), Vec::new());
         };
         let first = settings(first);
-        let lab_s_own = self.distinct.iter().all(|settings| settings.qemu.is_lab());
         let all: Vec<Vec<Factor>> = self.distinct.iter().map(settings).collect();
         let named: BTreeSet<&str> = cells
             .flat_map(|cell| cell.split(", "))
@@ -177,7 +183,7 @@ impl Levels {
         }
         let constants = (0..first.len())
             .filter(|&at| !varies(at) && !names.contains(&first[at].name))
-            .filter(|&at| first[at].name != QEMU || !lab_s_own)
+            .filter(|&at| !goes_unsaid(&first[at]))
             .map(|at| first[at].clone())
             .collect();
         (names, constants)
@@ -209,7 +215,11 @@ pub fn constants<'a>(
     for other in of {
         same.retain(|factor| other.contains(factor));
     }
-    let unnamed = same.into_iter().filter(|factor| !named.contains(&factor.name));
+    // Baselines from before the factor say nothing of the network either.
+    let unnamed = same
+        .into_iter()
+        .filter(|factor| !named.contains(&factor.name))
+        .filter(|factor| factor.name == "qemu" || !goes_unsaid(factor));
     unnamed.map(|factor| (factor.name, factor.value)).collect()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every metric of [`crate::metric::ALL`] gets a value or the reason why it has none.
 
-use super::observed::Observed;
+use super::{heartbeats, observed::Observed, witness::Beat};
 use crate::{
     metric,
     record::{Measured, Metric},
@@ -55,6 +55,16 @@ fn find(name: &str, observed: &Observed) -> Found {
         }
         metric::VCPU_PAUSE => vcpu_pause(observed),
         metric::SERVICE_GAP => service_gap(observed),
+        metric::HEARTBEAT_DELAY => {
+            let gate = observed.gate.as_ref().ok_or("the gate did not open")?;
+            let window = &observed.beats[gate.first..=gate.last];
+            let delay_ms = heartbeats::delay_ms(window, live_beats(observed)?)?;
+            measured(delay_ms, "observer and guest", 0.001)
+        }
+        metric::HEARTBEATS_LOST => {
+            let lost = heartbeats::lost(live_beats(observed)?)?;
+            measured(lost.share * 100.0, "observer", 100.0 / as_f64(lost.of))
+        }
         metric::STREAM_BYTES => {
             ram(observed, "transferred").and_then(|bytes| measured(bytes, "query-migrate", 1.0))
         }
@@ -284,8 +294,8 @@ fn touch_rate_before(observed: &Observed) -> Found {
     measured(gate.touch_pages_per_s, "observer", 1.0)
 }
 
-/// From the first beat after the beginning to the last before the stop.
-fn touch_rate_during(observed: &Observed) -> Found {
+/// The beats that came while the guest was migrated and running.
+fn live_beats(observed: &Observed) -> Result<&[Beat], String> {
     let log = migration(observed)?;
     let begin_s = observed.beat_error_s(0.0);
     let end_s = match log.event_s(Side::Source, "STOP") {
@@ -295,7 +305,12 @@ fn touch_rate_during(observed: &Observed) -> Found {
     let (Some(first), Some(end)) = (observed.beat_at(begin_s), observed.beat_at(end_s)) else {
         return Err(NO_MIGRATION.to_owned());
     };
-    let window = observed.beats.get(first..end).unwrap_or_default();
+    Ok(observed.beats.get(first..end).unwrap_or_default())
+}
+
+/// From the first beat after the beginning to the last before the stop.
+fn touch_rate_during(observed: &Observed) -> Found {
+    let window = live_beats(observed)?;
     let (Some(begin), Some(end)) = (window.first(), window.last()) else {
         return Err("no heartbeat while the migration was live".to_owned());
     };

@@ -8,6 +8,8 @@ pub(crate) mod cause;
 mod clocks;
 mod equipment;
 pub mod gate;
+mod heartbeats;
+mod links;
 mod measure;
 mod nodes;
 mod observed;

@@ -1,7 +1,7 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Equipment, Live, Order, gate, nodes,
+    Equipment, Live, Order, gate, links, nodes,
     observed::Observed,
     outcome::Ended,
     stages::{Ends, Stage, Trial, failed},
@@ -59,7 +59,7 @@ pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     Ok(())
 }
 
-/// Starts both QEMUs and the observer, and shapes the links between them.
+/// Starts both QEMUs and the observer, and shapes the links.
 pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let Trial { lab, equipment, order, .. } = trial;
     let [source, target, witness] = nodes::of(lab, order)?;
@@ -90,18 +90,20 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     )?;
     let source_spec = vm(source, source_guest, &programs.source, false)?;
     let target_spec = vm(target, target_guest, &programs.target, true)?;
-    let rate = order.settings.link_rate.or(lab.spec.networks.migration.link_rate);
     // The observer listens before the guest can beat.
     running.witness = Some(Witness::start(witness, &observer, address).await?);
-    let (source_vm, target_vm, first, second) = tokio::join!(
-        Vm::start(source, &source_spec),
-        Vm::start(target, &target_spec),
-        source.shape_migration_link(rate),
-        target.shape_migration_link(rate),
-    );
+    let links = async {
+        tokio::try_join!(
+            links::shape(lab, source, order),
+            links::shape(lab, target, order),
+            links::shape(lab, witness, order),
+        )
+    };
+    let (source_vm, target_vm, shaped) =
+        tokio::join!(Vm::start(source, &source_spec), Vm::start(target, &target_spec), links);
     running.source = Some(source_vm?);
     running.target = Some(target_vm?);
-    first.and(second)
+    shaped.map(drop)
 }
 
 fn config(order: &Order) -> Config {

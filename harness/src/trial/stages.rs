@@ -4,7 +4,7 @@ use super::{
     Equipment, Intervention, Live, Order,
     cause::Seen,
     clocks::Clocks,
-    measure, nodes,
+    links, measure, nodes,
     observed::Observed,
     outcome::Ended,
     ready::{self, walk_deadline},
@@ -14,22 +14,18 @@ use super::{
     witness::Witness,
 };
 use crate::{record::Outcome, settings::BandwidthLimit};
-use anyhow::{Context, Result};
 use lab::{
     RunningLab,
     hypervisor::qemu::{
         Vm,
         migration::{self, End, MigrationOrder, SendCap},
     },
-    node::Node,
 };
 use std::{net::SocketAddrV4, time::Duration};
 use wire::Message;
 
 /// Where the target's QEMU listens: any port does in a namespace of the lab's own.
 const MIGRATION_PORT: u16 = 49_152;
-/// What a single small command on a node may take.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(10);
 /// For the guest to beat again after its move.
 const BEAT_DEADLINE: Duration = Duration::from_secs(5);
 /// A stage either lets the next one begin, or ends the trial.
@@ -174,8 +170,9 @@ async fn silent(vm: &mut Vm, what: &str, outcome: Outcome) -> Ended {
 }
 
 fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
+    let link = order.settings.network.link();
     MigrationOrder {
-        listen: SocketAddrV4::new(lab.nodes[order.target].migration_address, MIGRATION_PORT),
+        listen: SocketAddrV4::new(lab.nodes[order.target].address(link), MIGRATION_PORT),
         downtime_limit: order.settings.downtime_limit.duration(),
         cap: match order.settings.bandwidth_limit {
             BandwidthLimit::Default => SendCap::Default,
@@ -189,16 +186,16 @@ fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
 async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     let Trial { lab, equipment, order, observed, live, .. } = trial;
     let Ends { source, target, witness, migration } = ends;
-    let source_node = &lab.nodes[order.source];
+    let (source_node, link) = (&lab.nodes[order.source], order.settings.network.link());
     let (wire_before, clocks_before) =
-        tokio::join!(sent_bytes(source_node), nodes::clocks(lab, order));
+        tokio::join!(links::sent_bytes(source_node, link), nodes::clocks(lab, order));
     let clocks_before = clocks_before.map_err(failed)?;
     let migrating =
         migration::migrate(source, target, migration, |sample| live(Live::Sample(sample)));
     let mut log = migrating.await.map_err(failed)?;
     observed.migration_s = log.asked.elapsed().as_secs_f64();
     let (wire_after, clocks_after) =
-        tokio::join!(sent_bytes(source_node), nodes::clocks(lab, order));
+        tokio::join!(links::sent_bytes(source_node, link), nodes::clocks(lab, order));
     observed.wire_bytes = wire_before.ok().zip(wire_after.ok());
     let clocks = Clocks::new(clocks_before, clocks_after.ok());
     log.correct(migration::Side::Source, |theirs_ns| clocks.source.ours_ns(theirs_ns));
@@ -256,18 +253,6 @@ fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> Stri
         downtime_limit: order.settings.downtime_limit.duration(),
     }
     .words()
-}
-
-/// What the node's migration link has sent so far, bytes.
-async fn sent_bytes(node: &Node) -> Result<u64> {
-    let counters = node.run(&["cat", "/proc/net/dev"].map(str::to_owned), COMMAND_DEADLINE).await?;
-    let line = counters
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(&format!("{}:", node.migration_device)))
-        .context("the migration link has no counter")?;
-    // The ninth column: see proc_net_dev's heading, eight receive columns come first.
-    let sent = line.split_whitespace().nth(8).context("a counter line of an unknown form")?;
-    Ok(sent.parse()?)
 }
 
 async fn verify(

@@ -1,5 +1,6 @@
 //! What a lab file says of nodes that are machines: virtual ones, or such as one already has.
 
+use super::{LabSpec, Provider};
 use crate::units::Bytes;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -94,5 +95,19 @@ impl StorageSpec {
     #[must_use]
     pub fn path(&self) -> Option<&Utf8PathBuf> {
         self.directory.as_ref().or_else(|| self.nfs.as_ref().map(|nfs| &nfs.mount))
+    }
+}
+
+impl LabSpec {
+    /// The folder that all nodes share: as the lab file says, or on Vagrant's nodes what the first
+    /// of them exports. `None` where there is none, and on namespaces where the lab makes one.
+    #[must_use]
+    pub fn shared_folder(&self) -> Option<StorageSpec> {
+        if self.storage.is_some() || self.provider != Provider::Vagrant {
+            return self.storage.clone();
+        }
+        let server = self.nodes.first()?.clone();
+        let nfs = NfsSpec { server, export: default_export(), mount: default_mount() };
+        Some(StorageSpec { directory: None, nfs: Some(nfs) })
     }
 }

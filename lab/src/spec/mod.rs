@@ -102,6 +102,40 @@ impl Networks {
     }
 }
 
+/// One of a node's links, by the network that it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Link {
+    /// To the guest and management network.
+    Guest,
+    /// To the migration network.
+    Migration,
+}
+
+impl Link {
+    /// Every link that a node has.
+    pub const ALL: [Self; 2] = [Self::Guest, Self::Migration];
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Guest => "guest",
+            Self::Migration => "migration",
+        })
+    }
+}
+
+impl Networks {
+    /// The network that a link leads to.
+    #[must_use]
+    pub const fn of(&self, link: Link) -> &Network {
+        match link {
+            Link::Guest => &self.guest,
+            Link::Migration => &self.migration,
+        }
+    }
+}
+
 /// One network, a bridge of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `cidr`, `mtu` and `link_rate`")]

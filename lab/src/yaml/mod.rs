@@ -95,6 +95,25 @@ pub fn parse<T: DeserializeOwned>(file_name: &str, text: &str) -> Result<Parsed<
     Ok(Parsed { value, file: file_name.to_owned(), text: shared, outline })
 }
 
+/// The report of what is wrong with a text that is not YAML yet, a template.
+#[must_use]
+pub fn report(file_name: &str, text: &str, problems: Vec<Problem>) -> Report {
+    Report::new(file_name, Arc::from(text), problems)
+}
+
+/// The place of these bytes of a text, as far as they lie within one line.
+#[must_use]
+pub fn place_in(text: &str, bytes: std::ops::Range<usize>) -> Place {
+    let before = text.get(..bytes.start).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let place = outline::place_of(
+        text,
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    );
+    place.with_length(text.get(bytes).map_or(0, |text| text.lines().next().unwrap_or("").len()))
+}
+
 /// Writes a value as YAML that [`parse`] reads back.
 ///
 /// # Errors

@@ -16,6 +16,13 @@ pub struct Place {
     pub column: usize,
 }
 
+impl Place {
+    /// The same place, this many bytes long.
+    pub(super) const fn with_length(self, length: usize) -> Self {
+        Self { length, ..self }
+    }
+}
+
 impl Default for Place {
     fn default() -> Self {
         Self { offset: 0, length: 0, line: 1, column: 1 }

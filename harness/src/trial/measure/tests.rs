@@ -123,7 +123,10 @@ proptest! {
 fn on_one_machine_nothing_is_uncertain() {
     let observed = seen([Node::OURS; 3]);
     let pause = vcpu_pause(&observed).expect("seen");
-    assert_eq!((pause.value, pause.resolution, pause.interval), (60.000_000_000_000_05, 0.001, None));
+    assert_eq!(
+        (pause.value, pause.resolution, pause.interval),
+        (60.000_000_000_000_05, 0.001, None)
+    );
     assert_eq!(pause.source, "qmp events");
     assert_eq!(observed.place_error_s(Side::Source, 0.7), 0.0);
 }

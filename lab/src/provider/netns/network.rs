@@ -90,7 +90,6 @@ pub fn shaping(spec: &LabSpec) -> String {
         (MIGRATION_UPLINK, spec.networks.migration.link_rate),
     ]
     .into_iter()
-    .filter(|(_, rate)| rate.is_some())
-    .map(|(device, rate)| shaping::arguments(device, rate).join(" ") + "\n")
+    .filter_map(|(device, rate)| Some(shaping::arguments(device, rate?).join(" ") + "\n"))
     .collect()
 }

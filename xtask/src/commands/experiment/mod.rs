@@ -21,6 +21,7 @@ use harness::{
     plan::{Plan, render_plan},
     run::{RunEnd, RunError, Runner},
     run_folder::RunWriter,
+    settings::MigrationNetwork,
     trial::Equipment,
 };
 use lab::{
@@ -218,26 +219,28 @@ fn ended(
     }
 }
 
-/// Measures the link of each rate once, over a different pair of nodes each.
+/// Measures the link of each network and rate once, over a different pair of nodes each.
 async fn check_links(
     lab: &RunningLab,
     task: &Task,
     equipped: &Equipped,
 ) -> anyhow::Result<Vec<LinkCheck>> {
-    let rates: BTreeSet<Option<BitRate>> = task
+    let lab_rate = lab.spec.networks.migration.link_rate;
+    let links: BTreeSet<(MigrationNetwork, Option<BitRate>)> = task
         .plan
         .trials
         .iter()
-        .map(|trial| {
-            task.plan.cell_of(trial).settings.link_rate.or(lab.spec.networks.migration.link_rate)
-        })
+        .map(|trial| &task.plan.cell_of(trial).settings)
+        .map(|settings| (settings.network, settings.link_rate.or(lab_rate)))
         .collect();
     let mut checks = Vec::new();
-    for (index, rate) in rates.into_iter().enumerate() {
+    for (index, (network, rate)) in links.into_iter().enumerate() {
         let node = |i: usize| &lab.nodes[i % lab.nodes.len()];
-        let check =
-            link_check::check(node(index), node(index + 1), rate, &equipped.equipment.observer);
-        checks.push(check.await.context("failed to check the migration links")?);
+        let observer = &equipped.equipment.observer;
+        let check = link_check::check(node(index), node(index + 1), network, rate, observer);
+        checks.push(
+            check.await.with_context(|| format!("failed to check the {} links", network.link()))?,
+        );
     }
     Ok(checks)
 }

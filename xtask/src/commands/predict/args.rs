@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use harness::{
     experiment::{Filled, Levels, LinkRate},
-    settings::{BandwidthLimit, Content, Pattern, QemuPair, level::Level},
+    settings::{BandwidthLimit, Content, MigrationNetwork, Pattern, QemuPair, level::Level},
 };
 use lab::units::{Bytes, Millis, PageRate};
 
@@ -97,6 +97,7 @@ impl PredictArgs {
             anyhow::bail!("`--memory`, `--touch-rate` and `--link-rate` are needed");
         };
         let levels = Levels {
+            network: MigrationNetwork::Dedicated,
             qemu: QemuPair::lab(),
             memory,
             working_set: self.working_set.unwrap_or(Bytes(memory.0 / 8 / 4096 * 4096)),

@@ -1,0 +1,35 @@
+//! Playbooks: how nodes are set up, as data.
+//!
+//! A template is rendered once for each node ([`render()`]) into a [`Playbook`]: steps with a check,
+//! files, an action and a verification. Nothing is remembered between runs but what the nodes
+//! themselves say when they are checked, so a playbook that was interrupted anywhere is simply
+//! run again.
+
+mod check;
+mod concurrently;
+pub mod context;
+mod dry_run;
+mod failure;
+#[cfg(test)]
+mod fixture;
+mod log;
+mod progress;
+mod quoting;
+mod render;
+mod run;
+mod script;
+mod secrets;
+mod session;
+mod shell;
+mod types;
+
+pub use context::{BRIDGE, Context, Devices, TAP};
+pub use dry_run::{DryRun, Preview, dry_run};
+pub use failure::{Failure, Part, RunError, What};
+pub use progress::{Doing, Event, NodeSummary, Summary};
+pub use render::render;
+pub use run::{CannotReboot, Reboot, Setup, run};
+pub use secrets::Secrets;
+pub use session::Change;
+pub use shell::Shell;
+pub use types::{File, Mode, On, Order, Playbook, Step};
