@@ -6,15 +6,17 @@ use crate::support::{
     check::{measured, verified, well_formed},
     ssh_nodes::{NODES, SshNodes},
 };
+use camino::Utf8Path;
 use harness::{
     metric,
     record::{Metric, Outcome, Record},
+    run_folder::RunFolder,
 };
 
-/// Four trials of some seconds; the migration is slow enough to be hit.
+/// Two trials of some seconds; the migration is slow enough to be hit.
 const EXPERIMENT: &str = "
 name: by-ssh
-replicates: 4
+replicates: 2
 max_time: 10 s
 heartbeat_interval: 2 ms
 factors:
@@ -30,49 +32,31 @@ fn a_lost_node_costs_its_trial_and_no_more() {
     let sandbox = Sandbox::new();
     let Some(nodes) = SshNodes::up(&sandbox) else { return };
     let file = sandbox.file("by-ssh.experiment.yaml", EXPERIMENT);
-    let hosts = nodes.hosts.as_str();
-    let (runs, baselines) = (sandbox.runs(), sandbox.baselines());
-    let folders = ["--out", runs.as_str(), "--baselines", baselines.as_str()];
-    let experiment = |patience: &str| {
-        let args =
-            ["experiment", file.as_str(), "--json", "--lab", hosts, "--node-patience", patience];
-        sandbox.start(&[&args, &folders[..]].concat())
+    let baselines = sandbox.baselines();
+    let experiment = |into: &str, more: &[&str]| {
+        let out = sandbox.path().join(into);
+        let lab = ["--lab", nodes.hosts.as_str(), "--out", out.as_str()];
+        let own = ["experiment", file.as_str(), "--json", "--baselines", baselines.as_str()];
+        (sandbox.start(&[&own, &lab[..], more].concat()), out)
     };
 
-    // A trial is well; in the next a node dies and is back at once; then one dies for good.
-    let mut running = experiment("2 s");
-    running.line(|line| line.contains("[1/4] completed"));
+    // A node dies in the first trial, and is there again for the second.
+    let (mut running, out) = experiment("back", &[]);
     let (_, target) = running.until("a migration", || nodes.migrating());
     nodes.cut(&target);
-    let failed = running.line(|line| line.contains("[2/4]"));
+    let failed = running.line(|line| line.contains("[1/2]"));
     assert!(failed.contains("failed"), "{failed}");
-    running.line(|line| line.contains(&format!("[3/4] {target} does not answer: waiting for it")));
-    let (source, _) = running.until("a migration", || nodes.migrating());
-    nodes.let_in(&source, false);
-    nodes.cut(&source);
-    let ended = running.end();
-    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
-    assert!(ended.stderr.contains(&format!("{source} is gone, and did not come back")));
-    assert!(ended.stderr.contains("runs the missing trials"), "{}", ended.stderr);
-
-    // What there is: two failed trials that name the nodes.
-    let run = sandbox.run();
+    let next = running.line(|line| line.contains("[2/2]"));
+    assert!(next.contains(&format!("{target} does not answer: waiting for it")), "{next}");
+    running.succeed();
+    let run = only(&out);
     let records = run.records().expect("read").records;
-    let outcomes: Vec<_> = records.iter().map(|record| record.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Completed, Outcome::Failed, Outcome::Failed]);
-    let reason = |index: usize| records[index].reason.clone().expect("a reason");
-    assert!(reason(1).starts_with(&format!("{target}, the target, was lost: ")), "{}", reason(1));
-    assert!(reason(2).starts_with(&format!("{source}, the source, was lost: ")), "{}", reason(2));
-
-    nodes.let_in(&source, true);
-    sandbox.resume(&run).succeed();
-    let records = run.records().expect("read").records;
+    let [lost, whole] = &records[..] else { panic!("{records:?}") };
     records.iter().for_each(well_formed);
-    assert_eq!((records.len(), records[3].outcome), (4, Outcome::Completed));
-    for record in [&records[0], &records[3]] {
-        verified(record);
-        by_two_clocks(record);
-    }
+    failed_for(lost, &format!("{target}, the target, was lost: "));
+    assert_eq!(whole.outcome, Outcome::Completed, "{:?}", whole.reason);
+    verified(whole);
+    by_two_clocks(whole);
     let manifest = run.manifest().expect("read");
     let named: Vec<_> = manifest.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(named, NODES);
@@ -81,8 +65,40 @@ fn a_lost_node_costs_its_trial_and_no_more() {
         let files = sandbox.path().join(format!("{node}.files/files"));
         assert_eq!(files.read_dir_utf8().expect("delivered").count(), 2, "{files}");
     }
+
+    // One that does not come back ends the run, which can be resumed.
+    let (mut running, out) = experiment("gone", &["--node-patience", "1 s"]);
+    let (source, _) = running.until("a migration", || nodes.migrating());
+    nodes.let_in(&source, false);
+    nodes.cut(&source);
+    let ended = running.end();
+    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    let words = format!("{source} is gone, and did not come back within ");
+    assert!(ended.stderr.contains(&words), "{}", ended.stderr);
+    assert!(ended.stderr.contains("runs the missing trials"), "{}", ended.stderr);
+    let run = only(&out);
+    let [lost] = &run.records().expect("read").records[..] else { panic!("one was begun") };
+    failed_for(lost, &format!("{source}, the source, was lost: "));
+    nodes.let_in(&source, true);
+    sandbox.resume(&run).succeed();
+    let records = run.records().expect("read").records;
+    let outcomes: Vec<_> = records.iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Completed]);
+    verified(&records[1]);
+
     nodes.down();
     sandbox.assert_nothing_left();
+}
+
+fn only(folder: &Utf8Path) -> RunFolder {
+    let runs = RunFolder::list(folder).expect("listed");
+    let [run] = &runs[..] else { panic!("expected one run: {runs:?}") };
+    run.clone()
+}
+
+fn failed_for(record: &Record, why: &str) {
+    let reason = record.reason.as_deref().unwrap_or_default();
+    assert!(record.outcome == Outcome::Failed && reason.starts_with(why), "{record:#?}");
 }
 
 /// Clocks were measured, found to be this machine's, and are said to be uncertain.

@@ -108,18 +108,25 @@ impl<'a> SshNodes<'a> {
         }
     }
 
-    /// What a power cut does, but for what the network says: ends the node's SSH server with all
-    /// that came of it.
+    /// What a power cut does, but for what the network says: ends the node's agent with the SSH
+    /// server that it came by, and all that it has started.
     pub fn cut(&self, node: &str) {
         let all = processes::all();
-        let server = format!("{node}.sshd");
-        let is_server = |found: &&processes::Found| {
-            found.argv.iter().any(|argument| argument.ends_with(&server))
-                && found.argv.first().is_some_and(|program| program.ends_with("sshd"))
+        let files = format!("{}/{node}.files/", self.sandbox.path());
+        let is_agent = |found: &&processes::Found| {
+            found.argv.first().is_some_and(|program| program.starts_with(&files))
+                && found.argv.get(1).is_some_and(|role| role == "agent")
         };
-        let mut doomed: Vec<i32> = all.iter().filter(is_server).map(|found| found.pid).collect();
-        assert!(!doomed.is_empty(), "{node} has no SSH server");
-        // Its sessions, the agent, and what that one has started.
+        let agent = all.iter().find(is_agent).unwrap_or_else(|| panic!("{node} has no agent"));
+        let mut doomed = vec![agent.pid];
+        let mut above = agent.parent;
+        while let Some(server) = all.iter().find(|found| found.pid == above)
+            && server.argv.first().is_some_and(|title| title.starts_with("sshd"))
+        {
+            doomed.push(server.pid);
+            above = server.parent;
+        }
+        assert!(doomed.len() > 1, "{node} has no SSH server");
         let mut known = 0;
         while known < doomed.len() {
             known = doomed.len();
@@ -129,9 +136,9 @@ impl<'a> SshNodes<'a> {
             doomed.extend(new);
         }
         let dead: Vec<_> = all.iter().filter(|found| doomed.contains(&found.pid)).collect();
-        dead.iter().for_each(|found| {
+        for found in &dead {
             found.kill();
-        });
+        }
         assert!(dead.iter().all(|found| ends_within(&found.handle, DEADLINE)), "they live");
     }
 

@@ -229,3 +229,54 @@ impl Subject {
         facts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture,
+        run_folder::{Host, NodeHost},
+    };
+
+    fn manifest(provider: &str, cpus: &[(&str, u32)]) -> Manifest {
+        let mut manifest = fixture::manifest();
+        manifest.lab = serde_json::json!({ "provider": provider, "hypervisor": "qemu" });
+        let node = |(index, (model, count)): (usize, &(&str, u32))| NodeHost {
+            name: format!("node{index}"),
+            host: Host {
+                kernel: format!("6.12.{count}"),
+                cpu_model: (*model).to_owned(),
+                cpu_count: *count,
+                memory_bytes: 1 << 30,
+            },
+            fill_mib_per_s: 20.0,
+        };
+        manifest.nodes = cpus.iter().enumerate().map(node).collect();
+        manifest
+    }
+
+    #[test]
+    fn nodes_that_are_machines_are_a_context_of_their_own() {
+        let of = |provider, cpus: &[(&str, u32)]| {
+            let context = Context::of(&manifest(provider, cpus));
+            (context.lab, context.cpu_model, context.cpu_count)
+        };
+        let text = str::to_owned;
+        let host = fixture::manifest().host;
+        let here = (text("netns-qemu"), host.cpu_model.clone(), host.cpu_count);
+        assert_eq!(of("netns", &[]), here);
+        let same = of("hosts", &[("EPYC", 8), ("EPYC", 8), ("EPYC", 8)]);
+        assert_eq!(same, (text("hosts-qemu"), text("EPYC"), 8));
+        let mixed = of("hosts", &[("EPYC", 8), ("Xeon", 4), ("EPYC", 8)]);
+        assert_eq!(mixed, (text("hosts-qemu"), text("8 × EPYC, 4 × Xeon"), 20));
+        let nested = of("vagrant", &[("QEMU64", 1), ("QEMU64", 1), ("QEMU64", 1)]);
+        let model = format!("QEMU64, on {} × {}", host.cpu_count, host.cpu_model);
+        assert_eq!(nested, (text("vagrant-qemu"), model, 1));
+        // Another provider, or another machine below, is another context.
+        let three = [("EPYC", 8); 3];
+        let [a, b] = ["hosts", "vagrant"].map(|provider| Context::of(&manifest(provider, &three)));
+        assert_ne!(a.fingerprint(), b.fingerprint());
+        assert_eq!(a.differences(&b).iter().filter(|it| it.what == "lab").count(), 1);
+        assert_eq!(Subject::of(&manifest("hosts", &[("EPYC", 8)])).kernel, "6.12.8");
+    }
+}
