@@ -23,7 +23,7 @@ use lab::{
     spec::LabSpec,
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, future::Future, os::unix::fs::FileExt, pin::Pin};
+use std::{collections::BTreeMap, future::Future, os::unix::fs::FileExt, pin::Pin, time::Duration};
 
 const EXPERIMENT: &str = "
 name: flip
@@ -98,6 +98,9 @@ async fn flipped_and_not() {
         qemus: BTreeMap::new(),
         machine: None,
         accelerator: Accelerator::Tcg,
+        tcg_cache_mib: None,
+        patience: 1.0,
+        node_patience: Duration::ZERO,
         guest: built.guest,
         observer: built.observer,
         memory_folder: Some(memory_folder.clone()),

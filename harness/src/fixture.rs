@@ -58,6 +58,7 @@ fn record(trial: u32, touch_rate: u32, link_rate: &str, outcome: Outcome) -> Rec
             overhead_s: 0.0,
         },
         host_load: 0.8,
+        clocks: None,
     };
     let rate = f64::from(touch_rate);
     set(&mut record, metric::TOUCH_RATE_SET, rate, "settings", 1.0);
@@ -262,6 +263,7 @@ pub fn manifest() -> Manifest {
             cpu_count: 2,
             memory_bytes: 8_326_815_744,
         },
+        nodes: Vec::new(),
         accelerator: "tcg".to_owned(),
         accelerator_reason: "under KVM the guest filled 0.4 MiB/s, under TCG 830 MiB/s".to_owned(),
         guest: Guest { kind: "bare-metal".to_owned(), sha256: "9b74c989".repeat(8) },

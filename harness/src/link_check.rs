@@ -76,8 +76,9 @@ pub async fn check(
 ) -> Result<LinkCheck> {
     let link = network.link();
     from.shape(link, set).await?;
+    let (flooder, receiver) = tokio::try_join!(from.deliver(observer), to.deliver(observer))?;
     let address = format!("{}:{PORT}", to.address(link));
-    let sink = vec![observer.to_string(), "sink".to_owned(), address.clone()];
+    let sink = vec![receiver.to_string(), "sink".to_owned(), address.clone()];
     let streams = Streams { stdin: Stream::Null, ..Streams::piped() };
     let mut sink = to.spawn(Spawn { argv: sink, cwd: None, streams }).await?;
     let mut lines = BufReader::new(sink.stdout.take().context("a sink without stdout")?).lines();
@@ -85,7 +86,7 @@ pub async fn check(
         if lines.next_line().await?.as_deref() != Some("ready") {
             bail!("the sink on {} did not come up", to.name);
         }
-        let flood = vec![observer.to_string(), "flood".to_owned(), address, FLOOD_MS.to_string()];
+        let flood = vec![flooder.to_string(), "flood".to_owned(), address, FLOOD_MS.to_string()];
         from.run(&flood, DEADLINE).await?;
         lines.next_line().await?.context("the sink said nothing")
     };

@@ -42,8 +42,45 @@ pub struct Record {
     pub rounds: Vec<Round>,
     /// How the trial spent its own time.
     pub phases: Phases,
-    /// Load of the machine the harness runs on, one-minute average, when the trial began.
+    /// Load when the trial began, one-minute average: of this machine where the nodes are on it,
+    /// else the highest of the trial's nodes.
     pub host_load: f64,
+    /// How far the clocks of the nodes were from this machine's, around the migration. Absent
+    /// where the nodes are this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clocks: Option<Clocks>,
+}
+
+/// The clocks of a trial's nodes, held against this machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clocks {
+    /// Of the source.
+    pub source: NodeClock,
+    /// Of the target.
+    pub target: NodeClock,
+    /// Of the witness.
+    pub witness: NodeClock,
+}
+
+/// One node's clock, right before and right after the migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeClock {
+    /// Before.
+    pub before: ClockOffset,
+    /// After; none where the node did not answer any more.
+    pub after: Option<ClockOffset>,
+}
+
+/// How far a wall clock was from this machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockOffset {
+    /// The node's wall clock less this machine's, nanoseconds.
+    pub offset_ns: i64,
+    /// The true offset is at most this far from it, nanoseconds.
+    pub error_ns: u64,
 }
 
 /// The roles of the three nodes, by name.

@@ -7,7 +7,7 @@ use crate::{
     record::Record,
     run_folder::{self, RunWriter},
     stopping::{Stopping, Tally},
-    trial::{self, Equipment, Finished, Intervention, LabLost, Live, Order},
+    trial::{self, Equipment, Finished, Intervention, Live, Lost, Order},
 };
 use lab::RunningLab;
 use std::future::Future;
@@ -46,9 +46,9 @@ pub enum RunEnd {
 /// Why a run cannot go on. What is finished is kept.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The lab is gone.
+    /// The lab is gone, or one of its nodes.
     #[error(transparent)]
-    LabLost(#[from] LabLost),
+    Lost(#[from] Lost),
     /// A record could not be kept.
     #[error("failed to keep a record")]
     Folder(#[from] run_folder::Error),
@@ -80,12 +80,12 @@ pub trait Trials {
     /// Makes one trial.
     ///
     /// # Errors
-    /// Only when the lab is gone.
+    /// Only when the lab is gone, or a node.
     fn trial(
         &mut self,
         order: &Order,
         live: &mut (dyn FnMut(Live<'_>) + Send),
-    ) -> impl Future<Output = Result<Finished, LabLost>>;
+    ) -> impl Future<Output = Result<Finished, Lost>>;
 }
 
 impl Trials for Runner<'_> {
@@ -95,7 +95,7 @@ impl Trials for Runner<'_> {
         &mut self,
         order: &Order,
         live: &mut (dyn FnMut(Live<'_>) + Send),
-    ) -> Result<Finished, LabLost> {
+    ) -> Result<Finished, Lost> {
         trial::run(self.lab, self.equipment, order, self.intervention, live).await
     }
 }

@@ -26,7 +26,7 @@ mod writer;
 pub use error::{Error, NotARun};
 pub use fault::{Fault, FaultKind, Faults};
 pub use line::MAX_LINE_BYTES;
-pub use manifest::{Git, Guest, Host, Manifest, Qemu, SCHEMA as MANIFEST_SCHEMA};
+pub use manifest::{Git, Guest, Host, Manifest, NodeHost, Qemu, SCHEMA as MANIFEST_SCHEMA};
 pub use writer::RunWriter;
 
 use crate::record::Record;

@@ -322,6 +322,14 @@ impl Node {
         let process = self.spawn(command(argv)).await?;
         to_its_end(process, argv, &format!(" on {}", self.name), deadline).await
     }
+
+    /// Runs a command to its end, however it ends. Whoever stops waiting ends it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn output(&self, argv: &[String]) -> Result<Output> {
+        collect(&mut self.spawn(command(argv)).await?).await
+    }
 }
 
 /// As [`Node::run`], on a machine that is no node yet.

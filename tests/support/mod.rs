@@ -10,6 +10,7 @@ pub mod plan;
 pub mod processes;
 pub mod program;
 pub mod sandbox;
+pub mod ssh_nodes;
 
 #[path = "../../xtask/src/build.rs"]
 pub mod build;

@@ -7,6 +7,7 @@ pub use judging::{AcceptArgs, BaselineArgs, CompareArgs, FailOn};
 use crate::{color::ColorChoice, commands::predict, exit, files, qemus::Given};
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use lab::units::Millis;
 use std::{ffi::OsString, process::ExitCode, str::FromStr};
 
 /// What does live migration cost, and did it get worse?
@@ -236,6 +237,10 @@ pub struct ExperimentArgs {
     /// Leave the lab up afterwards
     #[arg(long)]
     pub keep_lab: bool,
+    /// How long to wait before a trial for a node that does not answer; then the run ends with what
+    /// it has [default: 10 min]
+    #[arg(long, value_name = "TIME")]
+    pub node_patience: Option<Millis>,
     /// Where baselines lie.
     #[command(flatten)]
     pub baselines: BaselineArgs,

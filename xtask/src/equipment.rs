@@ -1,14 +1,23 @@
-//! What trials are made with on this machine: QEMU, accelerator, guest and observer.
+//! What trials are made with: QEMU, accelerator, guest and observer, on this machine and on nodes
+//! that are others.
+
+mod on_nodes;
+
+pub use on_nodes::equip as equip_nodes;
 
 use crate::{
-    build,
+    build::{self, Built},
     exit::{Exit, Failure, Result},
     qemus::Named,
     show,
 };
 use anyhow::{Context, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
-use harness::{run_folder, settings::QemuName, trial::Equipment};
+use harness::{
+    run_folder::{self, NodeHost},
+    settings::QemuName,
+    trial::Equipment,
+};
 use lab::{
     hypervisor::qemu::{
         Accelerator,
@@ -18,7 +27,7 @@ use lab::{
     },
     spec::{self, LabSpec},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Everything, and how it came to be chosen.
 #[derive(Debug)]
@@ -26,30 +35,42 @@ pub struct Equipped {
     /// For the trials.
     pub equipment: Equipment,
     /// The lab's own QEMU.
-    pub qemu: Qemu,
+    pub qemu: run_folder::Qemu,
     /// Why this accelerator.
     pub accelerator_reason: String,
     /// Hash of the guest's image, hexadecimal.
     pub guest_sha256: String,
+    /// The nodes, where they are other machines.
+    pub nodes: Vec<NodeHost>,
     /// What a user must know.
     pub warnings: Vec<String>,
 }
 
-/// Builds, chooses and probes for a lab and the QEMUs that an experiment brings along.
+/// How long a node that does not answer is waited for, unless somebody says otherwise.
+pub const NODE_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Builds what is ours.
 ///
 /// # Errors
-/// When something cannot be built, there is no QEMU, the guest does not run, or the QEMUs have no
-/// accelerator or no machine type in common.
-pub fn equip(spec: &LabSpec, named: &Named) -> Result<Equipped> {
+/// When it cannot be built.
+pub fn built() -> Result<Built> {
     match build::elsewhere() {
         None => show::tell("building the guest and the observer"),
         Some(folder) => show::tell(&format!("guest and observer from {folder}")),
     }
-    let built = build::build()?;
+    Ok(build::build()?)
+}
+
+/// Chooses and probes for a lab on this machine and the QEMUs that an experiment brings along.
+///
+/// # Errors
+/// When there is no QEMU, the guest does not run, or the QEMUs have no accelerator or no machine
+/// type in common.
+pub fn equip(spec: &LabSpec, named: &Named, built: Built) -> Result<Equipped> {
     let wanted = spec.qemu.as_ref();
     let explicit = wanted.and_then(|qemu| qemu.binary.as_deref());
     let choice = find::choose(explicit.map(Utf8Path::as_std_path))?;
-    let path = utf8(&choice.qemu)?;
+    let qemu = described_one(&choice.qemu)?;
     let guest_sha256 = find::file_sha256(built.guest.as_std_path())?;
     let wish = wanted.map_or(spec::Accelerator::Auto, |qemu| qemu.accelerator);
 
@@ -62,26 +83,31 @@ pub fn equip(spec: &LabSpec, named: &Named) -> Result<Equipped> {
     let mut probes = Vec::new();
     for (name, qemu) in &all {
         let probe = accelerator(qemu, wish, &built.guest, &guest_sha256);
-        probes.push((name, probe.with_context(|| format!("failed to probe the QEMU `{name}`"))?));
+        let probe = probe.with_context(|| format!("failed to probe the QEMU `{name}`"))?;
+        probes.push((format!("`{name}`"), probe));
     }
-    let (accelerator, accelerator_reason) = agreed(&probes)?;
+    let (accelerator, accelerator_reason) = agreed("the QEMUs of this experiment", &probes)?;
     let mut warnings = named.warnings.clone();
     if alone || named.with_lab {
         warnings.splice(..0, choice.warnings);
     }
     Ok(Equipped {
         equipment: Equipment {
-            qemu: path,
+            qemu: qemu.path.clone(),
             qemus: if alone { BTreeMap::new() } else { described(&all)? },
             machine: pinned(&all)?,
             accelerator,
+            tcg_cache_mib: None,
+            patience: 1.0,
+            node_patience: NODE_PATIENCE,
             guest: built.guest,
             observer: built.observer,
             memory_folder: None,
         },
-        qemu: choice.qemu,
+        qemu,
         accelerator_reason,
         guest_sha256,
+        nodes: Vec::new(),
         warnings,
     })
 }
@@ -92,11 +118,12 @@ fn utf8(qemu: &Qemu) -> anyhow::Result<Utf8PathBuf> {
 
 /// What the manifest and records say of each QEMU.
 fn described(all: &[(QemuName, &Qemu)]) -> anyhow::Result<BTreeMap<QemuName, run_folder::Qemu>> {
-    let described = |qemu: &Qemu| -> anyhow::Result<run_folder::Qemu> {
-        let version = qemu.full_version.clone();
-        Ok(run_folder::Qemu { path: utf8(qemu)?, version, sha256: qemu.sha256()? })
-    };
-    all.iter().map(|(name, qemu)| Ok((name.clone(), described(qemu)?))).collect()
+    all.iter().map(|(name, qemu)| Ok((name.clone(), described_one(qemu)?))).collect()
+}
+
+fn described_one(qemu: &Qemu) -> anyhow::Result<run_folder::Qemu> {
+    let version = qemu.full_version.clone();
+    Ok(run_folder::Qemu { path: utf8(qemu)?, version, sha256: qemu.sha256()? })
 }
 
 /// The machine type that all guests have, where several QEMUs take part: then levels differ in
@@ -107,11 +134,18 @@ fn pinned(all: &[(QemuName, &Qemu)]) -> Result<Option<String>> {
     }
     let mut versions = Vec::new();
     for (name, qemu) in all {
-        let known = machine::versions(&qemu.path)
-            .with_context(|| format!("failed to ask the QEMU `{name}` for its machine types"))?;
+        let known = machine::versions(&qemu.path).with_context(|| no_machine_types(name))?;
         versions.push((name.as_str(), known));
     }
-    let machine = machine::newest_common(&versions);
+    newest_common(&versions)
+}
+
+fn no_machine_types(name: &QemuName) -> String {
+    format!("failed to ask the QEMU `{name}` for its machine types")
+}
+
+fn newest_common(versions: &[(&str, machine::Versions)]) -> Result<Option<String>> {
+    let machine = machine::newest_common(versions);
     machine.map(Some).map_err(|error| Failure::new(Exit::InvalidInput, error))
 }
 
@@ -131,20 +165,21 @@ fn accelerator(
     }
 }
 
-/// The accelerator that all QEMUs are to use, and why: results of two are never compared.
-fn agreed(probes: &[(&QemuName, Probe)]) -> Result<(Accelerator, String)> {
+/// The accelerator that all QEMUs are to use, everywhere, and why: results of two are never
+/// compared. `whose` the probes are, each with a name for people.
+fn agreed(whose: &str, probes: &[(String, Probe)]) -> Result<(Accelerator, String)> {
     let Some((_, first)) = probes.first() else {
         return Err(anyhow!("no QEMU takes part").into());
     };
     let each = |say: fn(&Probe) -> String| {
-        let all = probes.iter().map(|(name, probe)| format!("`{name}`: {}", say(probe)));
+        let all = probes.iter().map(|(name, probe)| format!("{name}: {}", say(probe)));
         all.collect::<Vec<_>>().join("; ")
     };
     if probes.iter().any(|(_, probe)| probe.accelerator != first.accelerator) {
         let choices =
             each(|probe| format!("{} ({})", probe.accelerator.name().to_uppercase(), probe.reason));
         let text = format!(
-            "the QEMUs of this experiment would not run guests alike, and could not be compared: \
+            "{whose} would not run guests alike, and could not be compared: \
              {choices}\n\nhint: `qemu: {{accelerator: tcg}}` in the lab file is for all of them"
         );
         return Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
@@ -180,10 +215,11 @@ mod tests {
 
     #[test]
     fn qemus_that_would_not_run_alike_are_refused() {
-        let names = [QemuName::lab(), QemuName::program("new").expect("a name")];
+        let names = ["`lab`", "`new`"].map(str::to_owned);
+        let agreed = |probes: &[(String, Probe)]| agreed("the QEMUs of this experiment", probes);
         let probe =
             |accelerator, reason: &str| Probe { reason: reason.to_owned(), ..told(accelerator) };
-        let probes = |of: [Probe; 2]| names.iter().zip(of).collect::<Vec<_>>();
+        let probes = |of: [Probe; 2]| names.iter().cloned().zip(of).collect::<Vec<_>>();
         let (tcg, kvm) = (Accelerator::Tcg, Accelerator::Kvm);
         let same = agreed(&probes([probe(tcg, "x"), probe(tcg, "x")])).expect("alike");
         assert_eq!(same, (tcg, "x".to_owned()));

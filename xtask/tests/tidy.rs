@@ -99,6 +99,7 @@ fn what_is_computed_from_records_does_no_io() {
         "harness/src/statistics",
         "harness/src/stopping",
         "harness/src/summary",
+        "harness/src/trial/clocks.rs",
         "harness/src/trial/gate.rs",
         "harness/src/trial/heartbeats.rs",
         "harness/src/trial/measure.rs",

@@ -62,6 +62,38 @@ impl std::fmt::Display for Difference {
     }
 }
 
+/// Which processors a run's guests had: model and number. Of nodes that are other machines theirs
+/// count, and where these are virtual machines of this one, its own behind them.
+fn processors(manifest: &Manifest) -> (String, u32) {
+    let Manifest { host, nodes, .. } = manifest;
+    let mut kinds: Vec<(&str, u32)> =
+        nodes.iter().map(|node| (node.host.cpu_model.as_str(), node.host.cpu_count)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let (model, count) = match kinds[..] {
+        [] => return (host.cpu_model.clone(), host.cpu_count),
+        [(model, count)] => (model.to_owned(), count),
+        _ => {
+            let each = kinds.iter().map(|(model, count)| format!("{count} × {model}"));
+            let all = nodes.iter().map(|node| node.host.cpu_count).sum();
+            (each.collect::<Vec<_>>().join(", "), all)
+        }
+    };
+    if manifest.lab.get("provider").and_then(Value::as_str) == Some("vagrant") {
+        return (format!("{model}, on {} × {}", host.cpu_count, host.cpu_model), count);
+    }
+    (model, count)
+}
+
+/// The kernels that guests ran on.
+fn kernels(manifest: &Manifest) -> String {
+    let mut kernels: Vec<&str> =
+        manifest.nodes.iter().map(|node| node.host.kernel.as_str()).collect();
+    kernels.sort_unstable();
+    kernels.dedup();
+    if kernels.is_empty() { manifest.host.kernel.clone() } else { kernels.join(", ") }
+}
+
 type Facts = BTreeMap<String, String>;
 
 fn differences(baseline: &Facts, candidate: &Facts) -> Vec<Difference> {
@@ -90,6 +122,7 @@ impl Context {
     pub fn of(manifest: &Manifest) -> Self {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let kind = ["provider", "hypervisor"].map(|key| manifest.lab.get(key).map(text));
+        let (cpu_model, cpu_count) = processors(manifest);
         let networks = manifest.lab.get("networks").and_then(Value::as_object);
         let links = networks.into_iter().flatten().map(|(name, network)| {
             let rate = network.get("link_rate").map_or_else(|| "unlimited".to_owned(), text);
@@ -99,8 +132,8 @@ impl Context {
         Self {
             lab: kind.into_iter().flatten().collect::<Vec<_>>().join("-"),
             accelerator: manifest.accelerator.clone(),
-            cpu_model: manifest.host.cpu_model.clone(),
-            cpu_count: manifest.host.cpu_count,
+            cpu_model,
+            cpu_count,
             links: links.collect(),
             guest: manifest.guest.kind.clone(),
             guest_sha256: manifest.guest.sha256.clone(),
@@ -170,7 +203,7 @@ impl Subject {
         let machine = manifest.machine.clone().map(|machine| ("machine".to_owned(), machine));
         Self {
             programs: programs.collect(),
-            kernel: manifest.host.kernel.clone(),
+            kernel: kernels(manifest),
             policy: String::new(),
             settings: of_experiment.chain(machine).collect(),
             harness,
@@ -194,5 +227,56 @@ impl Subject {
         facts.extend(self.programs.clone());
         facts.extend(self.settings.clone());
         facts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture,
+        run_folder::{Host, NodeHost},
+    };
+
+    fn manifest(provider: &str, cpus: &[(&str, u32)]) -> Manifest {
+        let mut manifest = fixture::manifest();
+        manifest.lab = serde_json::json!({ "provider": provider, "hypervisor": "qemu" });
+        let node = |(index, (model, count)): (usize, &(&str, u32))| NodeHost {
+            name: format!("node{index}"),
+            host: Host {
+                kernel: format!("6.12.{count}"),
+                cpu_model: (*model).to_owned(),
+                cpu_count: *count,
+                memory_bytes: 1 << 30,
+            },
+            fill_mib_per_s: 20.0,
+        };
+        manifest.nodes = cpus.iter().enumerate().map(node).collect();
+        manifest
+    }
+
+    #[test]
+    fn nodes_that_are_machines_are_a_context_of_their_own() {
+        let of = |provider, cpus: &[(&str, u32)]| {
+            let context = Context::of(&manifest(provider, cpus));
+            (context.lab, context.cpu_model, context.cpu_count)
+        };
+        let text = str::to_owned;
+        let host = fixture::manifest().host;
+        let here = (text("netns-qemu"), host.cpu_model.clone(), host.cpu_count);
+        assert_eq!(of("netns", &[]), here);
+        let same = of("hosts", &[("EPYC", 8), ("EPYC", 8), ("EPYC", 8)]);
+        assert_eq!(same, (text("hosts-qemu"), text("EPYC"), 8));
+        let mixed = of("hosts", &[("EPYC", 8), ("Xeon", 4), ("EPYC", 8)]);
+        assert_eq!(mixed, (text("hosts-qemu"), text("8 × EPYC, 4 × Xeon"), 20));
+        let nested = of("vagrant", &[("QEMU64", 1), ("QEMU64", 1), ("QEMU64", 1)]);
+        let model = format!("QEMU64, on {} × {}", host.cpu_count, host.cpu_model);
+        assert_eq!(nested, (text("vagrant-qemu"), model, 1));
+        // Another provider, or another machine below, is another context.
+        let three = [("EPYC", 8); 3];
+        let [a, b] = ["hosts", "vagrant"].map(|provider| Context::of(&manifest(provider, &three)));
+        assert_ne!(a.fingerprint(), b.fingerprint());
+        assert_eq!(a.differences(&b).iter().filter(|it| it.what == "lab").count(), 1);
+        assert_eq!(Subject::of(&manifest("hosts", &[("EPYC", 8)])).kernel, "6.12.8");
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     record::{Outcome, Phases, Record, Roles, SCHEMA},
     run::Trials,
     series::Series,
-    trial::{Finished, LabLost, Live, Order},
+    trial::{Finished, Live, Lost, Order},
 };
 use course::Course;
 use jiff::{SignedDuration, Timestamp};
@@ -86,6 +86,7 @@ impl VirtualTrials {
             // Nothing but the migration takes any of its time.
             phases: Phases { migrate_s, wall_s: migrate_s, ..Phases::default() },
             host_load: 0.0,
+            clocks: None,
         }
     }
 }
@@ -102,7 +103,7 @@ impl Trials for VirtualTrials {
         &mut self,
         order: &Order,
         _live: &mut (dyn FnMut(Live<'_>) + Send),
-    ) -> impl Future<Output = Result<Finished, LabLost>> {
+    ) -> impl Future<Output = Result<Finished, Lost>> {
         let record = self.trial(order);
         future::ready(Ok(Finished { record, series: Series::new(), log: String::new() }))
     }

@@ -9,7 +9,7 @@ use super::{Run, damage, note, table};
 use crate::claim;
 use crate::judge;
 use crate::metric;
-use crate::run_folder::Manifest;
+use crate::run_folder::{Host, Manifest, NodeHost};
 use crate::summary::{Quantity, Summary};
 use std::fmt::Write;
 pub(crate) use syntax::{escape, markdown_table};
@@ -91,8 +91,6 @@ fn what_was_run(run: Run<'_>) -> String {
         ),
         _ => "–".to_owned(),
     };
-    let host = &manifest.host;
-    let gib = host.memory_bytes as f64 / f64::from(1 << 30);
     let mut rows = vec![
         ("Run", code(&manifest.run)),
         ("Experiment", file(&manifest.experiment_file)),
@@ -118,15 +116,8 @@ fn what_was_run(run: Run<'_>) -> String {
                 code(short(&manifest.guest.sha256))
             ),
         ),
-        (
-            "Host",
-            format!(
-                "{}, {}, {gib:.1} GiB, Linux {}",
-                escape(&host.cpu_model),
-                plural(host.cpu_count, "CPU"),
-                escape(&host.kernel)
-            ),
-        ),
+        ("Host", machine(&manifest.host)),
+        ("Nodes", nodes(manifest)),
         ("Links", links.join("; ")),
         ("Other tools", versions.join(", ")),
         ("Seed", manifest.seed.to_string()),
@@ -146,6 +137,26 @@ fn what_was_run(run: Run<'_>) -> String {
         .collect();
     let heads = [String::new(), String::new()];
     format!("## What was run\n\n{}", markdown_table(&heads, &[false, false], &rows))
+}
+
+/// What a machine is.
+fn machine(host: &Host) -> String {
+    let gib = host.memory_bytes as f64 / f64::from(1 << 30);
+    format!(
+        "{}, {}, {gib:.1} GiB, Linux {}",
+        escape(&host.cpu_model),
+        plural(host.cpu_count, "CPU"),
+        escape(&host.kernel)
+    )
+}
+
+/// The nodes that are other machines; empty where there are none.
+fn nodes(manifest: &Manifest) -> String {
+    let nodes = manifest.nodes.iter().map(|node| {
+        let NodeHost { name, host, fill_mib_per_s } = node;
+        format!("{}: {}, the guest fills {fill_mib_per_s:.0} MiB/s", escape(name), machine(host))
+    });
+    nodes.collect::<Vec<_>>().join("; ")
 }
 
 /// The QEMUs that took part. Where there are several, their paths are the manifest's affair: a

@@ -44,6 +44,9 @@ pub struct Manifest {
     pub versions: BTreeMap<String, String>,
     /// The machine.
     pub host: Host,
+    /// The nodes, where they are other machines than that one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeHost>,
     /// `tcg` or `kvm`.
     pub accelerator: String,
     /// Why this one: what the probe found.
@@ -105,6 +108,18 @@ pub struct Host {
     pub cpu_count: u32,
     /// Memory, bytes.
     pub memory_bytes: u64,
+}
+
+/// A node that is a machine of its own. What runs guests is the same on all of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeHost {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub host: Host,
+    /// How fast the guest filled memory there before the run, MiB/s: deadlines follow it.
+    pub fill_mib_per_s: f64,
 }
 
 /// What is migrated.

@@ -1,7 +1,7 @@
 //! Parses a record into one that is no longer needed, so that almost nothing is allocated: most
 //! of a record's texts are those of the record before.
 
-use crate::record::{Measured, Metric, Outcome, Phases, Programs, Record, Roles, Round};
+use crate::record::{Clocks, Measured, Metric, Outcome, Phases, Programs, Record, Roles, Round};
 use crate::settings::Settings;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -73,6 +73,8 @@ struct Line<'a> {
     rounds: Vec<Round>,
     phases: Phases,
     host_load: f64,
+    #[serde(default)]
+    clocks: Option<Clocks>,
 }
 
 #[derive(Deserialize)]
@@ -155,11 +157,12 @@ impl Line<'_> {
             rounds,
             phases,
             host_load,
+            clocks,
         } = record;
         (*schema, *trial, *block) = (self.schema, self.trial, self.block);
         (*started, *outcome) = (self.started, self.outcome);
         (*rounds, *phases, *host_load) = (self.rounds, self.phases, self.host_load);
-        *programs = self.programs;
+        (*programs, *clocks) = (self.programs, self.clocks);
         fill_text(run, &self.run);
         fill_text(cell, &self.cell);
         fill_text(source, &self.roles.source);

@@ -7,7 +7,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use lab::hypervisor::qemu::Accelerator;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// What every trial of a run is made with.
 #[derive(Clone, Debug)]
@@ -20,16 +20,46 @@ pub struct Equipment {
     pub machine: Option<String>,
     /// What executes the guest.
     pub accelerator: Accelerator,
-    /// The guest's image.
+    /// Most memory that TCG keeps translated code in, MiB, on nodes that have little.
+    pub tcg_cache_mib: Option<u32>,
+    /// How much longer than usual a guest may take for what it does, because the nodes are slow:
+    /// 1 or more. See [`patience`].
+    pub patience: f64,
+    /// How long a node that does not answer is waited for before a trial.
+    pub node_patience: Duration,
+    /// The guest's image, on this machine; nodes that are others are sent it.
     pub guest: Utf8PathBuf,
-    /// The observer's program.
+    /// The observer's program, so.
     pub observer: Utf8PathBuf,
     /// Folder in which both guests' memories are files, for those who must reach them from
     /// outside; otherwise they are QEMU's own.
     pub memory_folder: Option<Utf8PathBuf>,
 }
 
+/// A guest that fills this much runs as fast as deadlines are made for, MiB/s. Virtual machines of
+/// a busy laptop fill a few hundred under TCG, those within such machines a tenth of it.
+const USUAL_FILL_MIB_PER_S: f64 = 200.0;
+/// More patience than this does not help a node that is too slow.
+const MOST_PATIENCE: f64 = 30.0;
+
+/// How much longer than usual a guest may take where it fills so many MiB/s; 1 where that was not
+/// measured (0).
+#[must_use]
+pub fn patience(fill_mib_per_s: f64) -> f64 {
+    if fill_mib_per_s > 0.0 {
+        (USUAL_FILL_MIB_PER_S / fill_mib_per_s).clamp(1.0, MOST_PATIENCE)
+    } else {
+        1.0
+    }
+}
+
 impl Equipment {
+    /// What is usually a deadline of the guest's, on these nodes.
+    #[must_use]
+    pub fn patient(&self, usual: Duration) -> Duration {
+        usual.mul_f64(self.patience)
+    }
+
     /// The program of this name; `None` when the run has none.
     #[must_use]
     pub fn program(&self, name: &QemuName) -> Option<&Utf8Path> {

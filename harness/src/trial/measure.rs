@@ -163,8 +163,22 @@ fn setup_ms(observed: &Observed) -> Result<f64, String> {
 fn vcpu_pause(observed: &Observed) -> Found {
     completed(observed)?;
     let (stop_s, resume_s) = switch_s(observed)?;
-    // QMP's stamps have microseconds, and on one machine they are of one clock.
-    measured((resume_s - stop_s) * 1e3, "qmp events", 0.001)
+    let pause_ms = (resume_s - stop_s) * 1e3;
+    let error_ms = (observed.event_error_s(Side::Source, stop_s)
+        + observed.event_error_s(Side::Target, resume_s))
+        * 1e3;
+    if error_ms <= 0.0 {
+        // QMP's stamps have microseconds, and on one machine they are of one clock.
+        return measured(pause_ms, "qmp events", 0.001);
+    }
+    if pause_ms <= error_ms {
+        return Err(format!(
+            "below resolution: {pause_ms:.1} ms, by two clocks known to {error_ms:.1} ms"
+        ));
+    }
+    let interval = Some([pause_ms - error_ms, pause_ms + error_ms]);
+    measured(pause_ms, "qmp events, two clocks", error_ms.max(0.001))
+        .map(|measured| Measured { interval, ..measured })
 }
 
 /// When the source stopped the guest and the target resumed it.
@@ -182,7 +196,11 @@ fn service_gap(observed: &Observed) -> Found {
     completed(observed)?;
     let (stop_s, resume_s) = switch_s(observed)?;
     let gate = observed.gate.as_ref().ok_or("the gate did not open")?;
-    let (stop, resume) = (observed.beat_at(stop_s), observed.beat_at(resume_s));
+    // The beats have a clock of their own; where it differs from those of the events, the silence
+    // is looked for as much earlier and later as their places are uncertain.
+    let earliest_s = stop_s - observed.place_error_s(Side::Source, stop_s);
+    let latest_s = resume_s + observed.place_error_s(Side::Target, resume_s);
+    let (stop, resume) = (observed.beat_at(earliest_s), observed.beat_at(latest_s));
     let (Some(stop), Some(resume)) = (stop, resume) else { return Err(NO_MIGRATION.to_owned()) };
     let around = &observed.beats[stop.saturating_sub(1)..(resume + 1).min(observed.beats.len())];
     let silence_ns = around
@@ -279,8 +297,12 @@ fn touch_rate_before(observed: &Observed) -> Found {
 /// The beats that came while the guest was migrated and running.
 fn live_beats(observed: &Observed) -> Result<&[Beat], String> {
     let log = migration(observed)?;
-    let end_s = log.event_s(Side::Source, "STOP").unwrap_or(observed.migration_s);
-    let (Some(first), Some(end)) = (observed.beat_at(0.0), observed.beat_at(end_s)) else {
+    let begin_s = observed.beat_error_s(0.0);
+    let end_s = match log.event_s(Side::Source, "STOP") {
+        Some(stop_s) => stop_s - observed.place_error_s(Side::Source, stop_s),
+        None => observed.migration_s - observed.beat_error_s(observed.migration_s),
+    };
+    let (Some(first), Some(end)) = (observed.beat_at(begin_s), observed.beat_at(end_s)) else {
         return Err(NO_MIGRATION.to_owned());
     };
     Ok(observed.beats.get(first..end).unwrap_or_default())
@@ -340,3 +362,6 @@ fn verified(observed: &Observed, value: impl Fn(&wire::Verification) -> f64) -> 
     let found = observed.verification.as_ref().ok_or("the guest was not verified")?;
     measured(value(found), "guest", 1.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,13 @@
 //! gone stops an experiment.
 
 pub(crate) mod cause;
+mod clocks;
 mod equipment;
 pub mod gate;
 mod heartbeats;
 mod links;
 mod measure;
+mod nodes;
 mod observed;
 mod outcome;
 mod ready;
@@ -19,7 +21,7 @@ mod stopwatch;
 mod tear_down;
 mod witness;
 
-pub use equipment::Equipment;
+pub use equipment::{Equipment, patience};
 
 use crate::{
     prediction,
@@ -75,6 +77,13 @@ pub enum Live<'a> {
     Stage(&'static str),
     /// QEMU has answered.
     Sample(&'a Sample),
+    /// Before it, a node does not answer, and is waited for.
+    Waiting {
+        /// The node.
+        node: &'a str,
+        /// How long.
+        at_most: Duration,
+    },
 }
 
 /// Something done to a guest from outside, between its move and its verification.
@@ -97,27 +106,44 @@ pub struct Finished {
     pub log: String,
 }
 
-/// The lab is gone, and the trial with it.
+/// What trials are made on is gone.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the lab is gone: its supervisor does not answer any more (trial {trial} has no record)")]
-pub struct LabLost {
-    /// Which trial was running.
-    pub trial: u32,
+pub enum Lost {
+    /// The lab, and the trial with it.
+    #[error(
+        "the lab is gone: its supervisor does not answer any more (trial {trial} has no record)"
+    )]
+    Lab {
+        /// Which trial was running.
+        trial: u32,
+    },
+    /// A node, before a trial.
+    #[error("{node} is gone, and did not come back within {} s: {reason}", .waited.as_secs())]
+    Node {
+        /// Its name.
+        node: String,
+        /// How long it was waited for.
+        waited: Duration,
+        /// Why it could not be reached.
+        reason: String,
+        /// Which trial was to begin.
+        trial: u32,
+    },
 }
 
 /// Runs one trial.
 ///
 /// # Errors
-/// Only when the lab is gone.
+/// Only when the lab is gone, or a node before the trial has begun.
 pub async fn run(
     lab: &RunningLab,
     equipment: &Equipment,
     order: &Order,
     intervention: Option<&dyn Intervention>,
     live: &mut (dyn FnMut(Live<'_>) + Send),
-) -> Result<Finished, LabLost> {
+) -> Result<Finished, Lost> {
+    let host_load = nodes::ready(lab, order, equipment.node_patience, live).await?;
     let started = jiff::Timestamp::now();
-    let host_load = host_load();
     let mut trial = Trial {
         lab,
         equipment,
@@ -130,15 +156,14 @@ pub async fn run(
     let (ended, log) = stages::run(&mut trial).await;
     let Trial { observed, watch, .. } = trial;
     if !lab.is_alive().await {
-        return Err(LabLost { trial: order.trial });
+        return Err(Lost::Lab { trial: order.trial });
     }
     let ended = outcome::with_integrity(ended, &observed);
     let name =
         |index: usize| lab.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();
-    let migration = observed.migration.as_ref();
     let mut metrics = measure::metrics(&observed);
     prediction::add(&mut metrics, &order.settings, &order.policy);
-    let rounds = migration.map(|log| rounds::rounds(log, observed.migration_s)).unwrap_or_default();
+    let rounds = rounds::rounds(&observed);
     let record = Record {
         schema: SCHEMA,
         run: order.run.clone(),
@@ -160,6 +185,7 @@ pub async fn run(
         metrics,
         rounds,
         host_load,
+        clocks: observed.clocks.record(),
     };
     let series = series_of(&observed, &record);
     Ok(Finished { record, series, log })
@@ -197,10 +223,4 @@ fn series_of(observed: &Observed, record: &Record) -> Series {
         })
         .collect();
     series
-}
-
-/// The one-minute load average; 0 where there is none to read.
-fn host_load() -> f64 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
 }

@@ -1,8 +1,12 @@
 //! What one trial has seen: raw, and whatever of it there is when the trial ends early.
 
-use super::{gate::Opened, witness::Beat};
+use super::{
+    clocks::{Clocks, NodeClock},
+    gate::Opened,
+    witness::Beat,
+};
 use crate::settings::Settings;
-use lab::hypervisor::qemu::migration::MigrationLog;
+use lab::hypervisor::qemu::migration::{MigrationLog, Side};
 use std::time::Duration;
 use wire::{Layout, Verification};
 
@@ -25,6 +29,8 @@ pub struct Observed {
     pub migration_s: f64,
     /// Wall clock less monotonic clock of the witness, nanoseconds.
     pub witness_wall_offset_ns: i128,
+    /// How the nodes' clocks differ from this machine's.
+    pub clocks: Clocks,
     /// Bytes the source's link that the guest was migrated over had sent before and after.
     pub wire_bytes: Option<(u64, u64)>,
     /// What the guest found when it checked its memory.
@@ -44,20 +50,56 @@ impl Observed {
             migration: None,
             migration_s: 0.0,
             witness_wall_offset_ns: 0,
+            clocks: Clocks::OURS,
             wire_bytes: None,
             verification: None,
         }
     }
 
     /// Index of the first beat that came this many seconds after `migrate` was asked, or later.
-    /// The witness's clock is converted through its wall clock, which is QEMU's on this lab.
+    /// The witness's clock is converted through its wall clock, and that one to ours.
     #[must_use]
     pub fn beat_at(&self, at_s: f64) -> Option<usize> {
+        let ours_ns = self.ours_ns(at_s)?;
+        let witness_ns = ours_ns + self.clocks.witness.at(ours_ns).offset_ns;
+        let observer_ns = witness_ns - self.witness_wall_offset_ns;
+        Some(self.beats.partition_point(|beat| i128::from(beat.observer_ns) < observer_ns))
+    }
+
+    /// How far the time of an event of this side, so many seconds after `migrate` was asked, may
+    /// be off, seconds; 0 where its node is this machine.
+    #[must_use]
+    pub fn event_error_s(&self, side: Side, at_s: f64) -> f64 {
+        let clock = match side {
+            Side::Source => &self.clocks.source,
+            Side::Target => &self.clocks.target,
+        };
+        self.error_s(clock, at_s)
+    }
+
+    /// How far such an event's place among the beats may be off, seconds: by both clocks.
+    #[must_use]
+    pub fn place_error_s(&self, side: Side, at_s: f64) -> f64 {
+        self.event_error_s(side, at_s) + self.beat_error_s(at_s)
+    }
+
+    /// How far the time of a beat about then may be off, seconds.
+    #[must_use]
+    pub fn beat_error_s(&self, at_s: f64) -> f64 {
+        self.error_s(&self.clocks.witness, at_s)
+    }
+
+    fn error_s(&self, clock: &NodeClock, at_s: f64) -> f64 {
+        let Some(ours_ns) = self.ours_ns(at_s) else { return 0.0 };
+        Duration::from_nanos(clock.at(ours_ns).error_ns).as_secs_f64()
+    }
+
+    /// So many seconds after `migrate` was asked, by our wall clock, nanoseconds since 1970.
+    fn ours_ns(&self, at_s: f64) -> Option<i128> {
         let asked_wall_ns = i128::try_from(self.migration.as_ref()?.asked_wall_ns).ok()?;
         #[expect(clippy::cast_possible_truncation, reason = "a migration's nanoseconds fit")]
         let since_ns = (at_s * 1e9) as i128;
-        let observer_ns = asked_wall_ns + since_ns - self.witness_wall_offset_ns;
-        Some(self.beats.partition_point(|beat| i128::from(beat.observer_ns) < observer_ns))
+        Some(asked_wall_ns + since_ns)
     }
 
     /// Touches that the witness had seen and that a later beat, or the verification, no longer

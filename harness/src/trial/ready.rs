@@ -1,7 +1,7 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Live, Order, gate, links,
+    Equipment, Live, Order, gate, links, nodes,
     observed::Observed,
     outcome::Ended,
     stages::{Ends, Stage, Trial, failed},
@@ -13,6 +13,7 @@ use crate::{
     settings::{Content, Pattern, QemuName, Settings},
 };
 use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
 use lab::{
     hypervisor::qemu::{Vm, VmSpec, migration},
     node::Node,
@@ -33,23 +34,26 @@ const SLOWEST_BYTES_PER_S: u64 = 16 << 20;
 
 /// Waits until the guest beats, has filled its memory and passes the gate.
 pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
-    let Trial { order, observed, watch, live, .. } = trial;
+    let Trial { equipment, order, observed, watch, live, .. } = trial;
     let Ends { source, target, witness, migration } = ends;
-    let booted = witness.watch(0, BOOT_DEADLINE, |beats| (!beats.is_empty()).then_some(())).await;
+    let boot = equipment.patient(BOOT_DEADLINE);
+    let booted = witness.watch(0, boot, |beats| (!beats.is_empty()).then_some(())).await;
     watch.lap(|phases| &mut phases.start_s);
     if booted.map_err(failed)?.is_none() {
         return Err(Ended::new(Outcome::Failed, "the guest did not beat after its start"));
     }
 
     live(Live::Stage("fill"));
-    let (prepared, filled) =
-        tokio::join!(migration::prepare(source, target, migration), fill(witness, order, observed));
+    let (prepared, filled) = tokio::join!(
+        migration::prepare(source, target, migration),
+        fill(witness, equipment, order, observed)
+    );
     watch.lap(|phases| &mut phases.fill_s);
     prepared.map_err(failed)?;
     filled?;
 
     live(Live::Stage("gate"));
-    let opened = gate(witness, order).await;
+    let opened = gate(witness, equipment, order).await;
     watch.lap(|phases| &mut phases.gate_s);
     observed.gate = Some(opened?);
     Ok(())
@@ -58,21 +62,19 @@ pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
 /// Starts both QEMUs and the observer, and shapes the links.
 pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let Trial { lab, equipment, order, .. } = trial;
-    let node =
-        |index: usize| lab.nodes.get(index).context("a role on a node that the lab does not have");
-    let (source, target, witness) =
-        (node(order.source)?, node(order.target)?, node(order.witness)?);
+    let [source, target, witness] = nodes::of(lab, order)?;
     let address = lab.spec.networks.guest.guest_address(0);
-    let vm = |node: &Node, program: &QemuName, incoming: bool| {
+    let vm = |node: &Node, kernel: Utf8PathBuf, program: &QemuName, incoming: bool| {
         let binary = equipment
             .program(program)
             .with_context(|| format!("the run has no QEMU named `{program}`"))?;
         anyhow::Ok(VmSpec {
             binary: binary.to_owned(),
             accelerator: equipment.accelerator,
+            tcg_cache_mib: equipment.tcg_cache_mib,
             machine: equipment.machine.clone(),
             memory: order.settings.memory,
-            kernel: equipment.guest.clone(),
+            kernel,
             address,
             tap: node.tap.clone(),
             incoming,
@@ -80,10 +82,16 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
         })
     };
     let programs = &order.settings.qemu;
-    let source_spec = vm(source, &programs.source, false)?;
-    let target_spec = vm(target, &programs.target, true)?;
+    // Where they are already, nothing is sent.
+    let (source_guest, target_guest, observer) = tokio::try_join!(
+        source.deliver(&equipment.guest),
+        target.deliver(&equipment.guest),
+        witness.deliver(&equipment.observer),
+    )?;
+    let source_spec = vm(source, source_guest, &programs.source, false)?;
+    let target_spec = vm(target, target_guest, &programs.target, true)?;
     // The observer listens before the guest can beat.
-    running.witness = Some(Witness::start(witness, &equipment.observer, address).await?);
+    running.witness = Some(Witness::start(witness, &observer, address).await?);
     let links = async {
         tokio::try_join!(
             links::shape(lab, source, order),
@@ -126,9 +134,14 @@ pub fn walk_deadline(bytes: Bytes) -> Duration {
     ANSWER_DEADLINE + Duration::from_secs(bytes.0 / SLOWEST_BYTES_PER_S)
 }
 
-async fn fill(witness: &mut Witness, order: &Order, observed: &mut Observed) -> Stage {
+async fn fill(
+    witness: &mut Witness,
+    equipment: &Equipment,
+    order: &Order,
+    observed: &mut Observed,
+) -> Stage {
     let ask = |request| Message::Configure { request, config: config(order) };
-    match witness.request(ask, ANSWER_DEADLINE).await.map_err(failed)? {
+    match witness.request(ask, equipment.patient(ANSWER_DEADLINE)).await.map_err(failed)? {
         Some(Message::Configured { layout, .. }) => observed.layout = Some(layout),
         Some(Message::Refused { refusal, .. }) => {
             return Err(Ended::new(
@@ -141,7 +154,7 @@ async fn fill(witness: &mut Witness, order: &Order, observed: &mut Observed) -> 
             return Err(Ended::new(Outcome::Failed, what));
         }
     }
-    let deadline = walk_deadline(order.settings.filled);
+    let deadline = equipment.patient(walk_deadline(order.settings.filled));
     let steady =
         |beats: &[Beat]| beats.last().is_some_and(|beat| beat.state == State::Steady).then_some(());
     let filled = witness.watch(0, deadline, steady).await.map_err(failed)?;
@@ -153,11 +166,11 @@ async fn fill(witness: &mut Witness, order: &Order, observed: &mut Observed) -> 
     })
 }
 
-async fn gate(witness: &mut Witness, order: &Order) -> Stage<gate::Opened> {
+async fn gate(witness: &mut Witness, equipment: &Equipment, order: &Order) -> Stage<gate::Opened> {
     let rate = order.settings.touch_rate.0;
     let mut verdict = gate::Verdict::TooEarly;
     let opened = witness
-        .watch(0, gate::span(rate) + GATE_PATIENCE, |beats| {
+        .watch(0, gate::span(rate) + equipment.patient(GATE_PATIENCE), |beats| {
             verdict = gate::judge(beats, rate, order.heartbeat_interval);
             match &verdict {
                 gate::Verdict::Open(opened) => Some(*opened),

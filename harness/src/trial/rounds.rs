@@ -1,5 +1,6 @@
 //! The rounds of a migration, cut at the source's `MIGRATION_PASS` events: pure arithmetic.
 
+use super::observed::Observed;
 use crate::record::Round;
 use lab::hypervisor::qemu::migration::{MigrationLog, Sample, Side};
 
@@ -7,9 +8,13 @@ use lab::hypervisor::qemu::migration::{MigrationLog, Sample, Side};
 /// counts the bytes of its last 50 ms at once, so nearer would not be truer.
 const NEAR_S: f64 = 0.1;
 
-/// The rounds in order. `end_s`: when the migration ended, seconds after it was asked for.
+/// The rounds in order; none without a migration.
 #[must_use]
-pub fn rounds(log: &MigrationLog, end_s: f64) -> Vec<Round> {
+pub fn rounds(observed: &Observed) -> Vec<Round> {
+    let Some(log) = &observed.migration else { return Vec::new() };
+    let end_s = observed.migration_s;
+    // The events may be stamped by another clock than ours, by which the samples are.
+    let error_s = |at_s: f64| observed.event_error_s(Side::Source, at_s);
     let passes: Vec<(u64, f64)> = log.passes().collect();
     let stop_s = log.event_s(Side::Source, "STOP");
     passes
@@ -17,13 +22,15 @@ pub fn rounds(log: &MigrationLog, end_s: f64) -> Vec<Round> {
         .enumerate()
         .map(|(index, (pass, start_s))| {
             let next_s = passes.get(index + 1).map_or(end_s, |(_, next_s)| *next_s);
-            let (begin, end) = (transferred(log, *start_s), transferred(log, next_s));
+            let sent = |at_s: f64| transferred(log, at_s, error_s(at_s));
+            let (begin, end) = (sent(*start_s), sent(next_s));
+            let begun_s = *start_s + error_s(*start_s);
             Round {
                 number: u32::try_from(*pass).unwrap_or(u32::MAX),
                 start_s: *start_s,
                 duration_s: (next_s - start_s).max(0.0),
                 bytes: begin.zip(end).map(|(begin, end)| end.saturating_sub(begin)),
-                remaining_bytes: remaining_after(&log.samples, *start_s, next_s),
+                remaining_bytes: remaining_after(&log.samples, begun_s, next_s),
                 // The reading at the stop is announced after STOP.
                 stopped: stop_s.is_some_and(|stop_s| *start_s >= stop_s),
             }
@@ -31,8 +38,8 @@ pub fn rounds(log: &MigrationLog, end_s: f64) -> Vec<Round> {
         .collect()
 }
 
-/// Bytes on the stream at this moment, between the samples around it.
-fn transferred(log: &MigrationLog, at_s: f64) -> Option<u64> {
+/// Bytes on the stream at this moment, known to `error_s`, between the samples around it.
+fn transferred(log: &MigrationLog, at_s: f64, error_s: f64) -> Option<u64> {
     let known: Vec<(f64, f64)> = log
         .samples
         .iter()
@@ -43,7 +50,8 @@ fn transferred(log: &MigrationLog, at_s: f64) -> Option<u64> {
     let (before_s, before_bytes) =
         after.checked_sub(1).and_then(|i| known.get(i)).copied().unwrap_or((0.0, 0.0));
     let &(after_s, after_bytes) = known.get(after).or(known.last())?;
-    if (at_s - before_s).abs() > NEAR_S && (after_s - at_s).abs() > NEAR_S {
+    let far = |sample_s: f64| (at_s - sample_s).abs() + error_s > NEAR_S;
+    if far(before_s) && far(after_s) {
         return None;
     }
     let share = if after_s > before_s {

@@ -3,13 +3,14 @@
 use super::{
     Equipment, Intervention, Live, Order,
     cause::Seen,
-    links, measure,
+    clocks::Clocks,
+    links, measure, nodes,
     observed::Observed,
     outcome::Ended,
     ready::{self, walk_deadline},
     rounds,
     stopwatch::Stopwatch,
-    tear_down::Running,
+    tear_down::{Role, Running},
     witness::Witness,
 };
 use crate::{record::Outcome, settings::BandwidthLimit};
@@ -64,6 +65,7 @@ pub struct Ends<'a> {
 pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
     let mut running = Running::default();
     let ended = stages(trial, &mut running).await;
+    let ended = ended.map_err(|ended| with_lost_node(trial, &running, ended));
     trial.tell("tear down");
     if let Some(witness) = &running.witness {
         trial.observed.beats = witness.beats();
@@ -71,6 +73,19 @@ pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
     let log = running.end().await;
     trial.watch.lap(|phases| &mut phases.tear_down_s);
     (ended, log)
+}
+
+/// A trial that has lost a node says which, and is no word on the guest.
+fn with_lost_node(trial: &Trial<'_>, running: &Running, ended: Ended) -> Ended {
+    let Some(role) = running.lost() else { return ended };
+    let Order { source, target, witness, .. } = trial.order;
+    let (index, name) = match role {
+        Role::Source => (source, "source"),
+        Role::Target => (target, "target"),
+        Role::Witness => (witness, "witness"),
+    };
+    let node = trial.lab.nodes.get(*index).map_or("a node", |node| &node.name);
+    Ended::new(Outcome::Failed, format!("{node}, the {name}, was lost: {}", ended.reason))
 }
 
 impl Trial<'_> {
@@ -120,7 +135,7 @@ async fn stages(trial: &mut Trial<'_>, running: &mut Running) -> Stage {
     if let (true, Some(intervention)) = (migrated, trial.intervention) {
         intervention.after_move(holder).await.map_err(failed)?;
     }
-    let verified = verify(holder, ends.witness, &mut trial.observed).await;
+    let verified = verify(holder, ends.witness, trial.equipment, &mut trial.observed).await;
     trial.watch.lap(|phases| &mut phases.verify_s);
     match (moved, verified) {
         // Without a verified guest, how the migration ended is not all there is to say.
@@ -155,9 +170,9 @@ async fn silent(vm: &mut Vm, what: &str, outcome: Outcome) -> Ended {
 }
 
 fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
-    let network = lab.spec.networks.of(order.settings.network.link());
+    let link = order.settings.network.link();
     MigrationOrder {
-        listen: SocketAddrV4::new(network.node_address(order.target), MIGRATION_PORT),
+        listen: SocketAddrV4::new(lab.nodes[order.target].address(link), MIGRATION_PORT),
         downtime_limit: order.settings.downtime_limit.duration(),
         cap: match order.settings.bandwidth_limit {
             BandwidthLimit::Default => SendCap::Default,
@@ -169,27 +184,37 @@ fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
 }
 
 async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
-    let Trial { lab, order, observed, live, .. } = trial;
+    let Trial { lab, equipment, order, observed, live, .. } = trial;
     let Ends { source, target, witness, migration } = ends;
     let (source_node, link) = (&lab.nodes[order.source], order.settings.network.link());
-    let wire_before = links::sent_bytes(source_node, link).await;
+    let (wire_before, clocks_before) =
+        tokio::join!(links::sent_bytes(source_node, link), nodes::clocks(lab, order));
+    let clocks_before = clocks_before.map_err(failed)?;
     let migrating =
         migration::migrate(source, target, migration, |sample| live(Live::Sample(sample)));
-    let log = migrating.await.map_err(failed)?;
+    let mut log = migrating.await.map_err(failed)?;
     observed.migration_s = log.asked.elapsed().as_secs_f64();
-    let wire_after = links::sent_bytes(source_node, link).await;
+    let (wire_after, clocks_after) =
+        tokio::join!(links::sent_bytes(source_node, link), nodes::clocks(lab, order));
     observed.wire_bytes = wire_before.ok().zip(wire_after.ok());
+    let clocks = Clocks::new(clocks_before, clocks_after.ok());
+    log.correct(migration::Side::Source, |theirs_ns| clocks.source.ours_ns(theirs_ns));
+    log.correct(migration::Side::Target, |theirs_ns| clocks.target.ours_ns(theirs_ns));
+    observed.clocks = clocks;
     let end = log.end.clone();
     let resumed_s = log.event_s(migration::Side::Target, "RESUME");
     observed.migration = Some(log);
     match end {
         End::Completed(_) => {
             observed.beats = witness.beats();
+            let surely_s =
+                resumed_s.map(|at_s| at_s + observed.place_error_s(migration::Side::Target, at_s));
             let from =
-                resumed_s.and_then(|at_s| observed.beat_at(at_s)).unwrap_or(observed.beats.len());
+                surely_s.and_then(|at_s| observed.beat_at(at_s)).unwrap_or(observed.beats.len());
+            let deadline = equipment.patient(BEAT_DEADLINE);
             let target_ended = target.exited();
             let beats = tokio::select! {
-                beats = witness.watch(from, BEAT_DEADLINE, |beats| (!beats.is_empty()).then_some(())) => {
+                beats = witness.watch(from, deadline, |beats| (!beats.is_empty()).then_some(())) => {
                     beats.map_err(failed)?
                 }
                 () = target_ended => None,
@@ -216,8 +241,7 @@ async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
 /// Why a migration did not converge.
 fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> String {
     let ram = |key: &str| answer["ram"][key].as_f64();
-    let log = observed.migration.as_ref();
-    let rounds = log.map(|log| rounds::rounds(log, observed.migration_s)).unwrap_or_default();
+    let rounds = rounds::rounds(observed);
     let asked_pages_per_s = f64::from(order.settings.touch_rate.0);
     Seen {
         after_s: observed.migration_s,
@@ -231,8 +255,13 @@ fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> Stri
     .words()
 }
 
-async fn verify(holder: &mut Vm, witness: &mut Witness, observed: &mut Observed) -> Stage {
-    let deadline = walk_deadline(observed.settings.memory);
+async fn verify(
+    holder: &mut Vm,
+    witness: &mut Witness,
+    equipment: &Equipment,
+    observed: &mut Observed,
+) -> Stage {
+    let deadline = equipment.patient(walk_deadline(observed.settings.memory));
     let ask = |request| Message::Verify { request };
     let holder_ended = holder.exited();
     let answer = tokio::select! {

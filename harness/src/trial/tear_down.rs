@@ -1,7 +1,23 @@
 //! The processes of a trial, and their end.
 
 use super::witness::Witness;
-use lab::hypervisor::qemu::Vm;
+use lab::{hypervisor::qemu::Vm, node::Exit};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A process that was killed is gone at once; one whose node does not answer may never be heard of.
+const END_DEADLINE: Duration = Duration::from_secs(60);
+
+/// What a node does in a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The guest starts there.
+    Source,
+    /// It is migrated there.
+    Target,
+    /// The observer runs there.
+    Witness,
+}
 
 /// What a trial has running. Dropping it ends everything too, but does not wait.
 #[derive(Debug, Default)]
@@ -15,6 +31,19 @@ pub struct Running {
 }
 
 impl Running {
+    /// Which of its roles has lost its node, if any.
+    pub fn lost(&self) -> Option<Role> {
+        let vm = |vm: &Option<Vm>| vm.as_ref().and_then(Vm::ended) == Some(Exit::NodeLost);
+        let witness = self.witness.as_ref().and_then(Witness::ended) == Some(Exit::NodeLost);
+        [
+            (vm(&self.source), Role::Source),
+            (vm(&self.target), Role::Target),
+            (witness, Role::Witness),
+        ]
+        .into_iter()
+        .find_map(|(lost, role)| lost.then_some(role))
+    }
+
     /// Ends everything, waits until it has ended, and gives what the QEMUs had said.
     pub async fn end(mut self) -> String {
         for vm in [&self.source, &self.target].into_iter().flatten() {
@@ -26,14 +55,18 @@ impl Running {
         let mut log = String::new();
         for (name, vm) in [("source", &mut self.source), ("target", &mut self.target)] {
             if let Some(vm) = vm {
-                let (_, words) = vm.wait().await;
+                let ended = timeout(END_DEADLINE, vm.wait()).await;
+                let words = match ended {
+                    Ok((_, words)) => words,
+                    Err(_) => format!("{}\nits end was not heard of", vm.words()),
+                };
                 for line in words.lines() {
                     log += &format!("{name}: {line}\n");
                 }
             }
         }
         if let Some(witness) = &mut self.witness {
-            witness.wait().await;
+            let _ended = timeout(END_DEADLINE, witness.wait()).await;
         }
         log
     }

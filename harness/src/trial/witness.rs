@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
-use lab::node::{Node, Process, Spawn, Streams};
+use lab::node::{Exit, Node, Process, Spawn, Streams};
 use std::{
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
@@ -21,7 +21,7 @@ const GONE: &str = "the observer on the witness is gone";
 /// How much later than its deadline an observer on a busy node may say that there is no answer.
 const OBSERVER_PATIENCE: Duration = Duration::from_secs(5);
 /// The observer may take this long to say that it is ready.
-const READY_DEADLINE: Duration = Duration::from_secs(10);
+const READY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// One heartbeat, as the witness saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +145,12 @@ impl Witness {
     /// Asks for the end.
     pub fn kill(&self) {
         self.process.kill();
+    }
+
+    /// How the observer ended, when it has; does not wait.
+    #[must_use]
+    pub fn ended(&self) -> Option<Exit> {
+        *self.process.exit().borrow()
     }
 
     /// Waits until the observer has ended.

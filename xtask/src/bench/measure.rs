@@ -120,7 +120,7 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
         raw.cycles = labs::measure(spec, n).map_err(|error| Failure::new(Exit::Lab, error))?;
     }
     if let Some(n) = needed(|source| matches!(source, Source::Trials(_))) {
-        let equipped = equipment::equip(spec, &Named::default())?;
+        let equipped = equipment::equip(spec, &Named::default(), equipment::built()?)?;
         qemu = Some(told(&equipped));
         show::tell(&format!("running {n} trials of one cell"));
         let runtime =
@@ -144,7 +144,8 @@ pub fn measure(figures: &[Figure], spec: &LabSpec, colors: ColorChoice) -> Resul
 
 fn told(equipped: &Equipped) -> String {
     let accelerator = equipped.equipment.accelerator.name().to_uppercase();
-    format!("{} with {accelerator}", equipped.qemu.version)
+    let version = equipped.qemu.version.split(' ').next().unwrap_or_default();
+    format!("{version} with {accelerator}")
 }
 
 impl Raw {

@@ -13,8 +13,13 @@ use crate::{
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use lab::{
+    RunningLab,
+    facts::Facts,
+    hypervisor::qemu::on_node,
+    node::Node,
     provider::netns::{self, Labs, UpLab},
-    spec::LabSpec,
+    running,
+    spec::{LabSpec, Provider},
 };
 use serde::Serialize;
 use shaping::Shaping;
@@ -34,8 +39,10 @@ struct Status {
 /// A lab that is up.
 #[derive(Serialize)]
 struct Details {
-    since: Timestamp,
-    supervisor_pid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supervisor_pid: Option<u32>,
     as_its_file_says: bool,
     folder: Utf8PathBuf,
     nodes: Vec<NodeStatus>,
@@ -50,7 +57,21 @@ struct NodeStatus {
     migration_device: String,
     tap: String,
     shaping: Vec<Shaping>,
-    processes: Vec<Running>,
+    /// What it is, where it is another machine than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<Machine>,
+    /// What the lab runs there; not known of other machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processes: Option<Vec<Running>>,
+}
+
+/// A node that is another machine.
+#[derive(Serialize)]
+struct Machine {
+    #[serde(rename = "host")]
+    facts: Facts,
+    /// The version of its QEMU; none where it has none that can be used.
+    qemu: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -90,7 +111,8 @@ pub fn run(args: &LabStatusArgs, colors: ColorChoice) -> exit::Result {
 async fn status(spec: &LabSpec, labs: Labs) -> anyhow::Result<Status> {
     let (mut details, mut other_labs) = (None, Vec::new());
     for up in labs.up {
-        if up.command.is_none() && up.lab.spec.name == spec.name {
+        if up.command.is_none() && up.lab.spec.name == spec.name && spec.provider == Provider::Netns
+        {
             details = Some(look(spec, &up).await?);
         } else {
             other_labs.push(Other {
@@ -101,6 +123,11 @@ async fn status(spec: &LabSpec, labs: Labs) -> anyhow::Result<Status> {
             });
         }
     }
+    if spec.provider != Provider::Netns
+        && let Some(lab) = running::find(spec).await?
+    {
+        details = Some(look_at_machines(spec, &lab).await?);
+    }
     let up = details.is_some();
     Ok(Status { lab: spec.name.clone(), up, details, other_labs, leftovers: labs.leftovers })
 }
@@ -110,24 +137,48 @@ async fn look(spec: &LabSpec, up: &UpLab) -> anyhow::Result<Details> {
     let mut nodes = Vec::new();
     for node in &up.lab.nodes {
         let running = processes.iter().filter(|process| process.node == node.name);
-        nodes.push(NodeStatus {
-            name: node.name.clone(),
-            guest_address: node.guest_address,
-            guest_device: node.guest_device.clone(),
-            migration_address: node.migration_address,
-            migration_device: node.migration_device.clone(),
-            tap: node.tap.clone(),
-            shaping: shaping::of(node).await?,
-            processes: running
-                .map(|process| Running { pid: process.pid, argv: process.argv.clone() })
-                .collect(),
-        });
+        let running = running.map(|it| Running { pid: it.pid, argv: it.argv.clone() }).collect();
+        nodes.push(NodeStatus { processes: Some(running), ..node_status(node).await? });
     }
     Ok(Details {
-        since: second(up.since)?,
-        supervisor_pid: up.supervisor,
+        since: Some(second(up.since)?),
+        supervisor_pid: Some(up.supervisor),
         as_its_file_says: up.lab.spec == *spec,
         folder: up.lab.folder.clone(),
+        nodes,
+    })
+}
+
+/// What every node has.
+async fn node_status(node: &Node) -> anyhow::Result<NodeStatus> {
+    Ok(NodeStatus {
+        name: node.name.clone(),
+        guest_address: node.guest_address,
+        guest_device: node.guest_device.clone(),
+        migration_address: node.migration_address,
+        migration_device: node.migration_device.clone(),
+        tap: node.tap.clone(),
+        shaping: shaping::of(node).await?,
+        machine: None,
+        processes: None,
+    })
+}
+
+/// A lab whose nodes are other machines.
+async fn look_at_machines(spec: &LabSpec, lab: &RunningLab) -> anyhow::Result<Details> {
+    let binary = spec.qemu.as_ref().and_then(|qemu| qemu.binary.as_deref());
+    let mut nodes = Vec::new();
+    for node in &lab.nodes {
+        let choice = on_node::choose(node, binary).await.ok();
+        let qemu = choice.map(|choice| choice.qemu.full_version);
+        let machine = Some(Machine { facts: Facts::of(node).await?, qemu });
+        nodes.push(NodeStatus { machine, ..node_status(node).await? });
+    }
+    Ok(Details {
+        since: None,
+        supervisor_pid: None,
+        as_its_file_says: lab.spec == *spec,
+        folder: lab.folder.clone(),
         nodes,
     })
 }

@@ -34,6 +34,9 @@ pub struct VmSpec {
     pub binary: Utf8PathBuf,
     /// What executes it.
     pub accelerator: Accelerator,
+    /// Most memory that TCG keeps translated code in, MiB; `None` is the program's default, an
+    /// eighth of the machine's memory.
+    pub tcg_cache_mib: Option<u32>,
     /// The machine type and version that both ends must have; `None` is the program's newest.
     pub machine: Option<String>,
     /// The guest's memory.
@@ -71,7 +74,10 @@ impl VmSpec {
                 );
             }
         }
-        option("-accel", self.accelerator.name());
+        match (self.accelerator, self.tcg_cache_mib) {
+            (Accelerator::Tcg, Some(mib)) => option("-accel", &format!("tcg,tb-size={mib}")),
+            (accelerator, _) => option("-accel", accelerator.name()),
+        }
         // It only starts the kernel: half the time of a full firmware, and nothing left in RAM.
         option("-bios", "qboot.rom");
         option("-m", &format!("{memory}B"));
@@ -103,6 +109,7 @@ mod tests {
         let spec = |machine: Option<&str>, incoming| VmSpec {
             binary: "/opt/qemu".into(),
             accelerator: Accelerator::Tcg,
+            tcg_cache_mib: None,
             machine: machine.map(str::to_owned),
             memory: Bytes(64 << 20),
             kernel: "/guest".into(),

@@ -25,7 +25,15 @@ pub type Versions = BTreeSet<(u32, u32)>;
 /// When it does not answer, or lists none.
 pub fn versions(qemu: &Path) -> Result<Versions> {
     let command = Command::new(qemu).args(["-machine", "help"]).timeout(PATIENCE);
-    let versions = listed(&command.run()?.text());
+    versions_said(&command.run()?.text())
+}
+
+/// The versions in a QEMU's answer to `-machine help`.
+///
+/// # Errors
+/// When there are none.
+pub fn versions_said(answer: &str) -> Result<Versions> {
+    let versions = listed(answer);
     if versions.is_empty() {
         bail!("it lists no machine type `{VERSIONED}…`");
     }

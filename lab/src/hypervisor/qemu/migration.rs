@@ -19,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(25);
 
 /// How long QEMU may take for what is its own affair: final totals, a cancellation, a resume.
-const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
+const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A cap above anything a link carries, in bytes per second: "unlimited" that every version
 /// understands (0 does not mean the same in all of them).
@@ -72,8 +72,8 @@ pub enum Side {
 pub struct SideEvent {
     /// Which end.
     pub side: Side,
-    /// Seconds since `migrate` was asked, by the wall clock of QEMU's host, on which this
-    /// harness runs too.
+    /// Seconds since `migrate` was asked, by this machine's clock: QEMU's stamp as it is, until
+    /// [`MigrationLog::correct`] is told how the clock of that end's node differs.
     pub at_s: f64,
     /// The event.
     pub event: Event,
@@ -166,14 +166,29 @@ pub async fn migrate(
 
 impl MigrationLog {
     fn keep(&mut self, side: Side, event: Event) {
-        let since_ns =
-            i128::from(event.host_us) * 1000 - i128::try_from(self.asked_wall_ns).unwrap_or(0);
+        let at_s = self.since_asked_s(event.host_ns());
+        self.events.push(SideEvent { side, at_s, event });
+    }
+
+    /// Seconds from when `migrate` was asked to a time of our wall clock.
+    fn since_asked_s(&self, wall_ns: i128) -> f64 {
+        let since_ns = wall_ns - i128::try_from(self.asked_wall_ns).unwrap_or(0);
         #[expect(
             clippy::cast_precision_loss,
             reason = "a migration's nanoseconds are far below 2^53"
         )]
-        let at_s = since_ns as f64 / 1e9;
-        self.events.push(SideEvent { side, at_s, event });
+        let since_ns = since_ns as f64;
+        since_ns / 1e9
+    }
+
+    /// Corrects the times of one end's events, whose stamps are of another clock than ours:
+    /// `ours` turns nanoseconds since 1970 by that clock into such by this machine's.
+    pub fn correct(&mut self, side: Side, ours: impl Fn(i128) -> i128) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.iter_mut().filter(|event| event.side == side) {
+            event.at_s = self.since_asked_s(ours(event.event.host_ns()));
+        }
+        self.events = events;
     }
 
     /// Takes over what has arrived and not been looked at.

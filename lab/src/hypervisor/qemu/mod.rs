@@ -7,6 +7,7 @@ mod arguments;
 pub mod find;
 pub mod machine;
 pub mod migration;
+pub mod on_node;
 pub mod probe;
 mod qmp;
 mod vm;

@@ -27,6 +27,14 @@ pub struct Event {
     pub host_us: u64,
 }
 
+impl Event {
+    /// When it happened, nanoseconds since 1970 by the wall clock of QEMU's host.
+    #[must_use]
+    pub fn host_ns(&self) -> i128 {
+        i128::from(self.host_us) * 1000
+    }
+}
+
 /// QEMU refused a command, in its own words.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("QEMU refused `{command}`: {words}")]

@@ -14,8 +14,9 @@ use std::{
 };
 use tokio::{io::AsyncReadExt, net::unix::pipe, sync::mpsc, task::JoinHandle};
 
-/// QEMU may take this long to greet; far more than it ever needs.
-const GREETING_DEADLINE: Duration = Duration::from_secs(20);
+/// QEMU may take this long to greet; far more than it ever needs, on a node that is a virtual
+/// machine itself, too.
+const GREETING_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Upper bound of what is kept of QEMU's own words, in bytes.
 const LONGEST_WORDS: usize = 64 << 10;

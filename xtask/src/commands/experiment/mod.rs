@@ -7,6 +7,7 @@ mod resume;
 mod without_lab;
 
 use crate::{
+    build::Built,
     cli::ExperimentArgs,
     color::{ColorChoice, Paint},
     equipment::{self, Equipped},
@@ -23,7 +24,12 @@ use harness::{
     settings::MigrationNetwork,
     trial::Equipment,
 };
-use lab::{RunningLab, spec::LabSpec, state, units::BitRate};
+use lab::{
+    RunningLab,
+    spec::{LabSpec, Provider},
+    state,
+    units::{BitRate, Millis},
+};
 use std::collections::BTreeSet;
 
 /// What is to be run, before anything is started.
@@ -50,22 +56,43 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
         let lab_rate = task.spec.networks.migration.link_rate;
         return print_plan(args, &task.experiment, &task.plan, &task.spec.nodes, lab_rate);
     }
-    let named = qemus::find(&task.experiment)?;
-    setup::ensure(setup::Job::Experiment, args.install, colors)?;
+    // What lies on other machines can be looked at only when they are there.
+    let here = task.spec.provider == Provider::Netns;
+    let named = if here { Some(qemus::find(&task.experiment)?) } else { None };
+    if here {
+        setup::ensure(setup::Job::Experiment, args.install, colors)?;
+    }
     let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
-    let equipped = equipment::equip(&task.spec, &named)?;
-    show::tell(&format!(
-        "QEMU {} with {} ({})",
-        versions(&equipped),
-        equipped.equipment.accelerator.name().to_uppercase(),
-        equipped.accelerator_reason
-    ));
-    if let Some(resumed) = &resumed {
-        resumed.same_equipment(&equipped)?;
+    let built = equipment::built()?;
+    let equipped = match named {
+        Some(named) => Ready::Here(equipment::equip(&task.spec, &named, built)?),
+        None => Ready::OnNodes(built),
+    };
+    if let Ready::Here(equipped) = &equipped {
+        accept(equipped, resumed.as_ref())?;
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(measure(args, colors, task, equipped, resumed))
+}
+
+/// What trials are made with, before the lab is up.
+enum Ready {
+    /// All of it.
+    Here(Equipped),
+    /// What is ours; the rest is on the nodes.
+    OnNodes(Built),
+}
+
+/// Tells what trials are made with, and refuses it where a run was begun with something else.
+fn accept(equipped: &Equipped, resumed: Option<&resume::Resumed>) -> exit::Result {
+    show::tell(&format!(
+        "QEMU {} with {} ({})",
+        versions(equipped),
+        equipped.equipment.accelerator.name().to_uppercase(),
+        equipped.accelerator_reason
+    ));
+    resumed.map_or(Ok(()), |resumed| resumed.same_equipment(equipped))
 }
 
 /// The QEMUs that take part, as a line of progress.
@@ -75,7 +102,7 @@ fn versions(equipped: &Equipped) -> String {
     let named = qemus.iter().map(|(name, qemu)| format!("`{name}` {}", bare(&qemu.version)));
     let named = named.collect::<Vec<_>>().join(", ");
     match machine {
-        _ if qemus.is_empty() => equipped.qemu.version.to_string(),
+        _ if qemus.is_empty() => bare(&equipped.qemu.version),
         Some(machine) => format!("{named}, machine {machine},"),
         None => named,
     }
@@ -107,13 +134,26 @@ async fn measure(
     args: &ExperimentArgs,
     colors: ColorChoice,
     task: Task,
-    equipped: Equipped,
+    ready: Ready,
     resumed: Option<resume::Resumed>,
 ) -> exit::Result {
     let interrupt = interrupt::Interrupt::listen()?;
     let lab = labs::for_experiment(&task.spec, args.keep_lab)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
+    let equipped = match ready {
+        Ready::Here(equipped) => equipped,
+        Ready::OnNodes(built) => {
+            let patience = args.node_patience.map_or(equipment::NODE_PATIENCE, Millis::duration);
+            let equipping = equipment::equip_nodes(&lab, &task.experiment, built, patience);
+            let equipped = tokio::select! {
+                equipped = equipping => equipped?,
+                () = interrupt.wait() => return Err(Failure::shown(Exit::Interrupted)),
+            };
+            accept(&equipped, resumed.as_ref())?;
+            equipped
+        }
+    };
     let checks = check_links(&lab, &task, &equipped)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
@@ -171,7 +211,7 @@ fn ended(
             show::tell(&format!("\ninterrupted; what was finished is kept\n\nhint: {resume_hint}"));
             Err(Failure::shown(Exit::Interrupted))
         }
-        Err(RunError::LabLost(lost)) => {
+        Err(RunError::Lost(lost)) => {
             drop(shown);
             Err(Failure::new(Exit::Lab, anyhow::anyhow!("{lost}\n\nhint: {resume_hint}")))
         }

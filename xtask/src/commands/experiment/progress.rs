@@ -85,6 +85,13 @@ impl Progress {
                 self.stage = stage;
                 self.draw("");
             }
+            Happening::Live(Live::Waiting { node, at_most }) => {
+                let cleared = if self.terminal { "\r\x1b[K" } else { "" };
+                let (at, most) = (&self.at, at_most.as_secs());
+                show::tell_raw(&format!(
+                    "{cleared}{at} {node} does not answer: waiting for it, at most {most} s\n"
+                ));
+            }
             Happening::Live(Live::Sample(sample)) => {
                 if self.drawn.is_some_and(|drawn| drawn.elapsed() < DRAW_INTERVAL) {
                     return;

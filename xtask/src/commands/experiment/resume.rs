@@ -13,7 +13,7 @@ use harness::{
     experiment::{Experiment, Qemus},
     link_check::LinkCheck,
     plan::Plan,
-    run_folder::{Manifest, RunFolder, RunWriter},
+    run_folder::{Manifest, Qemu, RunFolder, RunWriter},
 };
 use lab::spec::LabSpec;
 
@@ -93,7 +93,7 @@ impl Resumed {
         ];
         let now = fresh::by_text(&equipped.equipment.qemus);
         if then.qemus.is_empty() {
-            let (version, hash) = (equipped.qemu.full_version.clone(), equipped.qemu.sha256()?);
+            let Qemu { version, sha256: hash, .. } = equipped.qemu.clone();
             then_and_now.push(("QEMU".to_owned(), then.qemu.version.clone(), version));
             then_and_now.push(("QEMU's hash".to_owned(), then.qemu.sha256.clone(), hash));
         }

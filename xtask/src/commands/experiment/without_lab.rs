@@ -141,6 +141,7 @@ fn folder(
             cpu_count: 0,
             memory_bytes: 0,
         },
+        nodes: Vec::new(),
         accelerator: ACCELERATOR.to_owned(),
         accelerator_reason: "no guest was run: the model computes each trial".to_owned(),
         guest: Guest { kind: NONE.to_owned(), sha256: NONE.to_owned() },

@@ -41,13 +41,10 @@ pub fn render(status: &Status, file: &Utf8Path, colors: ColorChoice) -> String {
 }
 
 fn up(status: &Status, details: &Details, file: &Utf8Path, paint: Paint, lines: &mut Vec<String>) {
-    lines.push(format!(
-        "the lab `{}` is {} since {} (supervisor: process {})",
-        status.lab,
-        paint.good("up"),
-        details.since,
-        details.supervisor_pid
-    ));
+    let since = details.since.map(|since| format!(" since {since}")).unwrap_or_default();
+    let supervisor = details.supervisor_pid.map(|pid| format!(" (supervisor: process {pid})"));
+    let supervisor = supervisor.unwrap_or_default();
+    lines.push(format!("the lab `{}` is {}{since}{supervisor}", status.lab, paint.good("up")));
     if !details.as_its_file_says {
         let text = format!("{file} says something else now; `lab-down`, then `lab-up`, applies it");
         lines.push(format!("{} {text}", paint.warning("warning:")));
@@ -59,6 +56,12 @@ fn up(status: &Status, details: &Details, file: &Utf8Path, paint: Paint, lines: 
     }
     lines.append(&mut table);
     lines.push(String::new());
+    let machines: Vec<String> = details.nodes.iter().filter_map(machine).collect();
+    if !machines.is_empty() {
+        lines.push(paint.strong("the nodes are machines"));
+        lines.extend(machines);
+        return;
+    }
     let processes = processes(&details.nodes);
     if processes.is_empty() {
         lines.push("nothing runs on its nodes".to_owned());
@@ -109,13 +112,22 @@ fn links(nodes: &[NodeStatus]) -> Vec<[String; 6]> {
     rows
 }
 
+/// What a node is that is another machine.
+fn machine(node: &NodeStatus) -> Option<String> {
+    let super::Machine { facts, qemu } = node.machine.as_ref()?;
+    let gib = facts.memory_bytes as f64 / f64::from(1 << 30);
+    let qemu = qemu.as_deref().map_or_else(|| "no QEMU".to_owned(), |it| format!("QEMU {it}"));
+    let (cpus, model, kernel) = (facts.cpu_count, &facts.cpu_model, &facts.kernel);
+    Some(format!("  {}  {cpus} × {model}, {gib:.1} GiB, Linux {kernel}, {qemu}", node.name))
+}
+
 fn processes(nodes: &[NodeStatus]) -> Vec<[String; 3]> {
     let of_node = |node: &NodeStatus| {
         let name = node.name.clone();
         let row = move |process: &super::Running| {
             [name.clone(), process.pid.to_string(), command(&process.argv)]
         };
-        node.processes.iter().map(row).collect::<Vec<_>>()
+        node.processes.iter().flatten().map(row).collect::<Vec<_>>()
     };
     nodes.iter().flat_map(of_node).collect()
 }

@@ -20,6 +20,14 @@ impl fmt::Display for Version {
     }
 }
 
+impl Version {
+    /// The version and its full wording, from what `--version` printed; `None` when it is none.
+    #[must_use]
+    pub fn said(text: &str) -> Option<(Self, String)> {
+        parse(text)
+    }
+}
+
 /// The version and its full wording, from the line `QEMU emulator version 10.0.2 (Debian …)`.
 pub(super) fn parse(text: &str) -> Option<(Version, String)> {
     let full = text.lines().find_map(|line| line.strip_prefix("QEMU emulator version "))?.trim();
