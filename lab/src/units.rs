@@ -23,7 +23,7 @@ pub struct ByteRate(pub u64);
 pub struct PageRate(pub u32);
 
 /// Blocks of 4 KiB written to a disk per second. Written in `blocks/s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockRate(pub u32);
 
 /// A length of time, to the millisecond. Written in ms, s, min or h.
@@ -35,6 +35,14 @@ impl Millis {
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
+    }
+}
+
+impl BlockRate {
+    /// Whether nothing is written.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
     }
 }
 

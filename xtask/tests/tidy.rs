@@ -98,7 +98,7 @@ fn what_is_computed_from_records_does_no_io() {
         "harness/src/stopping",
         "harness/src/summary",
         "harness/src/trial/gate.rs",
-        "harness/src/trial/measure.rs",
+        "harness/src/trial/measure",
         "harness/src/trial/outcome.rs",
         "harness/src/trial/rounds.rs",
         "model/src/",

@@ -9,8 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a setting that was left to the lab or to the hypervisor is shown as.
 const DEFAULT: &str = "default";
 
-/// The factor whose default, the lab's own QEMU, goes without saying.
-const QEMU: &str = "qemu";
+/// The factors that came later, each with the level that goes without saying: records from before
+/// have no such field, and what has the level is not written.
+const LATER: [(&str, &str); 3] =
+    [("qemu", "lab"), ("disk", "none"), ("disk_write_rate", "0 blocks/s")];
+
+/// Of these the subject of a comparison has always said the level.
+const ALWAYS_SAID: &str = "qemu";
 
 /// A factor and one of its levels, as written in YAML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,12 +111,26 @@ pub fn settings(settings: &Settings) -> Vec<Factor> {
     };
     let mut all: Vec<Factor> = fields
         .into_iter()
-        .filter(|(name, _)| name != QEMU)
+        .filter(|(name, _)| LATER.iter().all(|(later, _)| later != name))
         .map(|(name, value)| Factor { name, value: text_of(&value) })
         .collect();
-    // The lab's own is not written: records from before there were others have no such field.
-    all.push(Factor { name: QEMU.to_owned(), value: settings.qemu.to_string() });
+    let later = [
+        settings.qemu.to_string(),
+        settings.disk.to_string(),
+        settings.disk_write_rate.to_string(),
+    ];
+    all.extend(
+        LATER
+            .iter()
+            .zip(later)
+            .map(|((name, _), value)| Factor { name: (*name).to_owned(), value }),
+    );
     all
+}
+
+/// Whether a setting that is the same everywhere needs no word.
+pub(super) fn goes_without_saying(factor: &Factor) -> bool {
+    LATER.iter().any(|(name, level)| factor.name == *name && factor.value == *level)
 }
 
 fn text_of(value: &Value) -> String {
@@ -157,7 +176,6 @@ impl Levels {
             return (Vec::new(), Vec::new());
         };
         let first = settings(first);
-        let lab_s_own = self.distinct.iter().all(|settings| settings.qemu.is_lab());
         let all: Vec<Vec<Factor>> = self.distinct.iter().map(settings).collect();
         let named: BTreeSet<&str> = cells
             .flat_map(|cell| cell.split(", "))
@@ -177,7 +195,7 @@ impl Levels {
         }
         let constants = (0..first.len())
             .filter(|&at| !varies(at) && !names.contains(&first[at].name))
-            .filter(|&at| first[at].name != QEMU || !lab_s_own)
+            .filter(|&at| !goes_without_saying(&first[at]))
             .map(|at| first[at].clone())
             .collect();
         (names, constants)
@@ -209,7 +227,10 @@ pub fn constants<'a>(
     for other in of {
         same.retain(|factor| other.contains(factor));
     }
-    let unnamed = same.into_iter().filter(|factor| !named.contains(&factor.name));
+    let unnamed = same
+        .into_iter()
+        .filter(|factor| !named.contains(&factor.name))
+        .filter(|factor| factor.name == ALWAYS_SAID || !goes_without_saying(factor));
     unnamed.map(|factor| (factor.name, factor.value)).collect()
 }
 

@@ -5,6 +5,7 @@
 //! gone stops an experiment.
 
 pub(crate) mod cause;
+mod disk;
 mod equipment;
 pub mod gate;
 mod measure;
@@ -192,6 +193,7 @@ fn series_of(observed: &Observed, record: &Record) -> Series {
             guest_ns: beat.guest_ns,
             state: beat.state as u64,
             pages_written: beat.pages_written,
+            disk_writes: beat.disk_writes,
         })
         .collect();
     series

@@ -4,7 +4,7 @@ use super::{gate::Opened, witness::Beat};
 use crate::settings::Settings;
 use lab::hypervisor::qemu::migration::MigrationLog;
 use std::time::Duration;
-use wire::{Layout, Verification};
+use wire::{Layout, State, Verification};
 
 /// The raw material of a record.
 #[derive(Clone, Debug)]
@@ -64,17 +64,26 @@ impl Observed {
     /// knew of. Anything but 0 means that memory was lost together with its bookkeeping.
     #[must_use]
     pub fn counter_behind(&self) -> u64 {
-        let counts = self
-            .beats
-            .iter()
-            .filter(|beat| beat.state == wire::State::Steady)
-            .map(|beat| beat.pages_written)
-            .chain(self.verification.map(|verification| verification.pages_written));
-        let (mut highest, mut behind) = (0, 0);
-        for count in counts {
-            behind = behind.max(highest - count.min(highest));
-            highest = highest.max(count);
-        }
-        behind
+        let steady = self.beats.iter().filter(|beat| beat.state == State::Steady);
+        let last = self.verification.map(|verification| verification.pages_written);
+        behind(steady.map(|beat| beat.pages_written).chain(last))
     }
+
+    /// Disk writes that the witness had seen acknowledged and that a later beat, or the
+    /// verification, no longer knew of.
+    #[must_use]
+    pub fn disk_counter_behind(&self) -> u64 {
+        let last = self.verification.map(|verification| verification.disk.writes);
+        behind(self.beats.iter().map(|beat| beat.disk_writes).chain(last))
+    }
+}
+
+/// By how much a count that only grows has fallen behind what it was before, at most.
+fn behind(counts: impl Iterator<Item = u64>) -> u64 {
+    let (mut highest, mut behind) = (0, 0);
+    for count in counts {
+        behind = behind.max(highest - count.min(highest));
+        highest = highest.max(count);
+    }
+    behind
 }

@@ -1,7 +1,9 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Live, Order, gate,
+    Live, Order,
+    disk::DiskImage,
+    gate,
     observed::Observed,
     outcome::Ended,
     stages::{Ends, Stage, Trial, failed},
@@ -14,7 +16,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use lab::{
-    hypervisor::qemu::{Vm, VmSpec, migration},
+    hypervisor::qemu::{Disk, Vm, VmSpec, migration},
     node::Node,
     units::Bytes,
 };
@@ -63,7 +65,14 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let (source, target, witness) =
         (node(order.source)?, node(order.target)?, node(order.witness)?);
     let address = lab.spec.networks.guest.guest_address(0);
-    let vm = |node: &Node, program: &QemuName, incoming: bool| {
+    if !order.settings.disk.is_none() {
+        running.disk = Some(DiskImage::of(order, source, target)?);
+    }
+    let [source_disk, target_disk] = match &running.disk {
+        Some(image) => image.make(order.settings.disk.bytes()).await?.map(Some),
+        None => [None, None],
+    };
+    let vm = |node: &Node, program: &QemuName, incoming: bool, disk: Option<Disk>| {
         let binary = equipment
             .program(program)
             .with_context(|| format!("the run has no QEMU named `{program}`"))?;
@@ -77,11 +86,12 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
             tap: node.tap.clone(),
             incoming,
             memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
+            disk,
         })
     };
     let programs = &order.settings.qemu;
-    let source_spec = vm(source, &programs.source, false)?;
-    let target_spec = vm(target, &programs.target, true)?;
+    let source_spec = vm(source, &programs.source, false, source_disk)?;
+    let target_spec = vm(target, &programs.target, true, target_disk)?;
     let rate = order.settings.link_rate.or(lab.spec.networks.migration.link_rate);
     // The observer listens before the guest can beat.
     running.witness = Some(Witness::start(witness, &equipment.observer, address).await?);
@@ -98,6 +108,7 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
 
 fn config(order: &Order) -> Config {
     let Settings { working_set, filled, touch_rate, pattern, content, .. } = &order.settings;
+    let Settings { disk, disk_write_rate, .. } = &order.settings;
     Config {
         seed: order.guest_seed,
         working_set_pages: working_set.pages(),
@@ -116,6 +127,8 @@ fn config(order: &Order) -> Config {
             Content::Sparse => wire::Content::Sparse,
             Content::Zero => wire::Content::Zero,
         },
+        disk_blocks: disk.bytes().pages(),
+        disk_writes_per_s: disk_write_rate.0,
     }
 }
 
@@ -152,11 +165,15 @@ async fn fill(witness: &mut Witness, order: &Order, observed: &mut Observed) -> 
 }
 
 async fn gate(witness: &mut Witness, order: &Order) -> Stage<gate::Opened> {
-    let rate = order.settings.touch_rate.0;
+    let asked = gate::Asked {
+        touch_pages_per_s: order.settings.touch_rate.0,
+        disk_blocks_per_s: order.settings.disk_write_rate.0,
+        interval: order.heartbeat_interval,
+    };
     let mut verdict = gate::Verdict::TooEarly;
     let opened = witness
-        .watch(0, gate::span(rate) + GATE_PATIENCE, |beats| {
-            verdict = gate::judge(beats, rate, order.heartbeat_interval);
+        .watch(0, gate::span(&asked) + GATE_PATIENCE, |beats| {
+            verdict = gate::judge(beats, &asked);
             match &verdict {
                 gate::Verdict::Open(opened) => Some(*opened),
                 _ => None,

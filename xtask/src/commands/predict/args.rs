@@ -5,9 +5,9 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use harness::{
     experiment::{Filled, Levels, LinkRate},
-    settings::{BandwidthLimit, Content, Pattern, QemuPair, level::Level},
+    settings::{BandwidthLimit, Content, DiskSize, Pattern, QemuPair, level::Level},
 };
-use lab::units::{Bytes, Millis, PageRate};
+use lab::units::{BlockRate, Bytes, Millis, PageRate};
 
 /// Examples for `--help`.
 pub const EXAMPLES: &str = "\
@@ -98,6 +98,8 @@ impl PredictArgs {
         };
         let levels = Levels {
             qemu: QemuPair::lab(),
+            disk: DiskSize::None,
+            disk_write_rate: BlockRate(0),
             memory,
             working_set: self.working_set.unwrap_or(Bytes(memory.0 / 8 / 4096 * 4096)),
             filled: self.filled.unwrap_or(Filled::Memory),
