@@ -6,8 +6,9 @@ use camino::Utf8PathBuf;
 use lab::{hypervisor::qemu::Disk, node::Node, units::Bytes};
 use std::time::Duration;
 
-/// What a small command on a storage that others use, too, may take.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(30);
+/// What a small command may take on a storage that others use, too; a file system that tells its disk
+/// what is free (`discard`) takes seconds to remove a file.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Makes an empty file anew ($1) of so many bytes ($2): an earlier one may be left where a command
 /// was killed. No storage is taken up before something is written.
