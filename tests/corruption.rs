@@ -4,6 +4,7 @@
 use crate::support::{
     Sandbox, build,
     check::{measured, verified, well_formed},
+    order::order,
     processes,
     program::program,
 };
@@ -142,23 +143,4 @@ async fn trial(
     let record = finished.expect("the lab stands").record;
     well_formed(&record);
     record
-}
-
-fn order(experiment: &Experiment, plan: &Plan, index: usize) -> Order {
-    let planned = &plan.trials[index];
-    let cell = plan.cell_of(planned);
-    Order {
-        run: "flip".to_owned(),
-        trial: planned.trial,
-        block: planned.block,
-        cell: cell.id.clone(),
-        settings: cell.settings.clone(),
-        policy: experiment.policy.to_string(),
-        source: planned.source,
-        target: planned.target,
-        witness: planned.witness,
-        guest_seed: planned.guest_seed,
-        heartbeat_interval: experiment.heartbeat_interval.duration(),
-        max_time: experiment.max_time.duration(),
-    }
 }

@@ -5,6 +5,7 @@
 
 mod corruption;
 mod deaths;
+mod disk;
 mod experiment;
 mod hosts;
 mod interruption;

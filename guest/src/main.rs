@@ -1,13 +1,14 @@
 //! The guest of precopy-lab: a program without an operating system that fills memory, touches
 //! its pages at a set pace, tells the observer that it lives, and knows what every page must
-//! hold. One processor, one network card, no disk; everything happens in one loop that halts
-//! when nothing is due.
+//! hold; and the same of a disk, where it has one. One processor, one network card; everything
+//! happens in one loop that halts when nothing is due.
 #![no_std]
 #![no_main]
 
 mod boot;
 mod clock;
 mod console;
+mod disk;
 mod interrupts;
 mod memory;
 mod network;
@@ -24,11 +25,15 @@ mod workload;
 
 use boot::BootInfo;
 use clock::Clock;
+use disk::Disk;
 use memory::Memory;
 use network::Network;
 use nic::Nic;
+use pci::Ports;
 use session::Session;
 use timer::Timer;
+use virtio_drivers::transport::DeviceType;
+use virtio_drivers::transport::pci::bus::PciRoot;
 
 /// The longest that a datagram waits to be looked at, and that touches gather.
 const TICK_NS: u64 = 1_000_000;
@@ -48,9 +53,13 @@ extern "C" fn main(magic: u32, loader_information: u64) -> ! {
         probe::run(mebibytes, &mut memory.region, &mut clock);
     }
     let timer = Timer::start(&mut clock);
-    // SAFETY: once.
-    let nic = unsafe { Nic::start() };
-    let session = Session::new(memory, image_checksum, clock.now_ns());
+    let mut root = PciRoot::new(Ports);
+    let [nic, disk] = pci::find(&mut root, [DeviceType::Network, DeviceType::Block]);
+    let Some(nic) = nic else { panic!("no virtio network card found") };
+    // SAFETY: once each.
+    let (nic, disk) =
+        unsafe { (Nic::start(&mut root, nic), disk.map(|device| Disk::start(&mut root, device))) };
+    let session = Session::new(memory, disk, image_checksum, clock.now_ns());
     run(Network::new(nic), session, clock, timer)
 }
 

@@ -3,11 +3,10 @@
 use core::ptr;
 
 use virtio_drivers::device::net::VirtIONetRaw;
-use virtio_drivers::transport::DeviceType;
 use virtio_drivers::transport::pci::PciTransport;
-use virtio_drivers::transport::pci::bus::PciRoot;
+use virtio_drivers::transport::pci::bus::{DeviceFunction, PciRoot};
 
-use crate::pci::{self, Ports};
+use crate::pci::Ports;
 use crate::virtio::{Identity, PlainPci};
 
 const QUEUE: usize = 32;
@@ -40,16 +39,12 @@ pub struct Nic {
 }
 
 impl Nic {
-    /// Finds and starts the card.
+    /// Starts the card at this place.
     ///
     /// # Safety
     /// To be called once.
-    pub unsafe fn start() -> Self {
-        let mut root = PciRoot::new(Ports);
-        let Some(device) = pci::find(&mut root, DeviceType::Network) else {
-            panic!("no virtio network card found")
-        };
-        let card = PciTransport::new::<Identity, _>(&mut root, device)
+    pub unsafe fn start(root: &mut PciRoot<Ports>, device: DeviceFunction) -> Self {
+        let card = PciTransport::new::<Identity, _>(root, device)
             .map_err(|_| "its PCI registers are not those of virtio 1")
             .and_then(|transport| {
                 VirtIONetRaw::new(PlainPci(transport)).map_err(|_| "it refused its queues")

@@ -53,29 +53,40 @@ impl ConfigurationAccess for Ports {
     }
 }
 
-/// Finds the first virtio device of a kind and lets it reach memory.
-pub fn find(root: &mut PciRoot<Ports>, kind: DeviceType) -> Option<DeviceFunction> {
-    let (device, _) = (0..BUSES)
-        .flat_map(|bus| root.enumerate_bus(bus))
-        .find(|(_, info)| virtio_device_type(info) == Some(kind))?;
-    place_registers(root, device);
-    let (_, command) = root.get_status_command(device);
-    // The guest polls: the device need not interrupt.
-    let wanted = Command::MEMORY_SPACE | Command::BUS_MASTER | Command::INTERRUPT_DISABLE;
-    root.set_command(device, command | wanted);
-    Some(device)
+/// Finds the first virtio device of each kind and lets it reach memory.
+pub fn find<const KINDS: usize>(
+    root: &mut PciRoot<Ports>,
+    kinds: [DeviceType; KINDS],
+) -> [Option<DeviceFunction>; KINDS] {
+    let mut found = [None; KINDS];
+    // All in one walk over the buses: each look at a place costs an exit to the host.
+    for (device, info) in (0..BUSES).flat_map(|bus| root.enumerate_bus(bus)) {
+        let kind = virtio_device_type(&info);
+        let slot = kinds.iter().position(|wanted| kind == Some(*wanted));
+        if let Some(slot) = slot.filter(|slot| found[*slot].is_none()) {
+            found[slot] = Some(device);
+        }
+    }
+    let mut registers = REGISTERS;
+    for device in found.into_iter().flatten() {
+        place_registers(root, device, &mut registers);
+        let (_, command) = root.get_status_command(device);
+        // The guest polls: the device need not interrupt.
+        let wanted = Command::MEMORY_SPACE | Command::BUS_MASTER | Command::INTERRUPT_DISABLE;
+        root.set_command(device, command | wanted);
+    }
+    found
 }
 
-/// Gives an address to every memory BAR of a device that has none: a firmware that only starts a
-/// kernel (qboot) leaves that to the kernel.
-fn place_registers(root: &mut PciRoot<Ports>, device: DeviceFunction) {
+/// Gives an address, from `next` on, to every memory BAR of a device that has none: a firmware
+/// that only starts a kernel (qboot) leaves that to the kernel.
+fn place_registers(root: &mut PciRoot<Ports>, device: DeviceFunction, next: &mut u64) {
     let Ok(bars) = root.bars(device) else { return };
-    let mut next = REGISTERS;
     for (index, bar) in (0..).zip(bars) {
         let Some(BarInfo::Memory { address_type, address: 0, size, .. }) = bar else { continue };
         // A BAR lies at a multiple of its size, which is a power of two.
         let address = next.next_multiple_of(size.max(1));
-        next = address + size;
+        *next = address + size;
         match address_type {
             MemoryBarType::Width64 => root.set_bar_64(device, index, address),
             MemoryBarType::Width32 | MemoryBarType::Below1MiB => {

@@ -2,6 +2,7 @@
 
 use wire::{Config, Grid, Heartbeat, Layout, Message, Refusal, State, Verification};
 
+use crate::disk::{Disk, Writes};
 use crate::memory::{Memory, own_nonzero_pages};
 use crate::network::Peer;
 use crate::verify::Check;
@@ -33,6 +34,10 @@ struct Accepted {
 /// The guest's state between two events.
 pub struct Session {
     memory: Memory,
+    /// A disk that nothing is written to.
+    disk: Option<Disk>,
+    /// What is written to the disk, once configured.
+    writes: Option<Writes>,
     image_checksum: u64,
     activity: Activity,
     accepted: Option<Accepted>,
@@ -43,9 +48,11 @@ pub struct Session {
 
 impl Session {
     /// A guest that waits for its configuration and beats to everybody.
-    pub fn new(memory: Memory, image_checksum: u64, now_ns: u64) -> Self {
+    pub fn new(memory: Memory, disk: Option<Disk>, image_checksum: u64, now_ns: u64) -> Self {
         Self {
             memory,
+            disk,
+            writes: None,
             image_checksum,
             activity: Activity::Waiting,
             accepted: None,
@@ -73,8 +80,17 @@ impl Session {
         };
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let guest_ns = now_ns;
-        let beat = Heartbeat { sequence, guest_ns, state, pages_written, pages_dropped, passes };
+        let writes = self.writes.as_ref();
+        let beat = Heartbeat {
+            sequence,
+            guest_ns: now_ns,
+            state,
+            pages_written,
+            pages_dropped,
+            passes,
+            disk_writes: writes.map_or(0, Writes::acknowledged),
+            disk_errors: writes.map_or(0, Writes::errors),
+        };
         Some((self.beats_to, Message::Heartbeat(beat)))
     }
 
@@ -84,11 +100,15 @@ impl Session {
             Activity::Waiting => false,
             Activity::Filling(workload) => {
                 if workload.fill_some(&mut self.memory.region, now_ns) {
-                    self.become_steady();
+                    self.become_steady(now_ns);
                 }
                 true
             }
-            Activity::Steady(workload) => workload.touch_some(&mut self.memory.region, now_ns),
+            Activity::Steady(workload) => {
+                let touched = workload.touch_some(&mut self.memory.region, now_ns);
+                let wrote = self.writes.as_mut().is_some_and(|writes| writes.some(now_ns));
+                touched || wrote
+            }
             Activity::Verifying(_, verifying) => matches!(verifying, Verifying::Running { .. }),
         }
     }
@@ -98,7 +118,7 @@ impl Session {
         let Activity::Verifying(_, verifying) = &mut self.activity else { return None };
         let Verifying::Running { request, asked_by, check } = verifying else { return None };
         let (request, asked_by) = (*request, *asked_by);
-        let verification = check.step(&mut self.memory, now_ns)?;
+        let verification = check.step(&mut self.memory, self.writes.as_mut(), now_ns)?;
         *verifying = Verifying::Ended { request, verification };
         Some((asked_by, Message::Verified { request, verification }))
     }
@@ -129,6 +149,12 @@ impl Session {
         let workload_pages = self.memory.region.pages();
         if config.filled_pages > workload_pages || config.working_set_pages > config.filled_pages {
             return Message::Refused { request, refusal: Refusal::TooManyPages };
+        }
+        if config.disk_blocks > self.disk.as_ref().map_or(0, Disk::blocks) {
+            return Message::Refused { request, refusal: Refusal::TooManyBlocks };
+        }
+        if config.disk_blocks > 0 {
+            self.writes = self.disk.take().map(|disk| Writes::new(disk, &config));
         }
         let layout = Layout {
             memory_pages: self.memory.ram_pages,
@@ -176,7 +202,10 @@ impl Session {
         }
     }
 
-    fn become_steady(&mut self) {
+    fn become_steady(&mut self, now_ns: u64) {
+        if let Some(writes) = &mut self.writes {
+            writes.begin(now_ns);
+        }
         let activity = core::mem::replace(&mut self.activity, Activity::Waiting);
         self.activity = match activity {
             Activity::Filling(workload) => Activity::Steady(workload),

@@ -1,10 +1,11 @@
-//! Checks that memory holds what it must, in small units.
+//! Checks that memory holds what it must, in small units, and then the disk.
 //!
 //! Every touch is replayed on an array of versions, not on the pages: the array says which touch
 //! wrote each page last, and that is what the page is then compared with.
 
-use wire::{Config, Verification, content, pattern};
+use wire::{Config, DiskVerification, Verification, content, pattern};
 
+use crate::disk::Writes;
 use crate::memory::{Memory, image_checksum};
 
 /// Versions cleared, touches replayed or pages checked before the caller gets to look at the
@@ -21,6 +22,8 @@ enum Stage {
     Replay,
     /// Comparing pages.
     Compare,
+    /// Checking the disk.
+    Disk,
 }
 
 /// A check under way.
@@ -52,13 +55,42 @@ impl Check {
     }
 
     /// Does some of the check; what was found once all is done.
-    pub fn step(&mut self, memory: &mut Memory, now_ns: u64) -> Option<Verification> {
+    pub fn step(
+        &mut self,
+        memory: &mut Memory,
+        writes: Option<&mut Writes>,
+        now_ns: u64,
+    ) -> Option<Verification> {
         match self.stage {
             Stage::Clear => self.clear(memory),
             Stage::Replay => self.replay(memory),
-            Stage::Compare => return self.compare(memory, now_ns),
+            Stage::Compare => {
+                if self.compare(memory) {
+                    self.stage = Stage::Disk;
+                }
+            }
+            Stage::Disk => {
+                let disk = match writes {
+                    // Memory is done with the versions.
+                    Some(writes) => writes.check_some(memory.versions)?,
+                    None => DiskVerification::default(),
+                };
+                return Some(self.found(memory, disk, now_ns));
+            }
         }
         None
+    }
+
+    fn found(&self, memory: &Memory, disk: DiskVerification, now_ns: u64) -> Verification {
+        Verification {
+            pages_written: self.touches,
+            pages_checked: memory.region.pages(),
+            pages_wrong: self.wrong,
+            first_wrong_page: self.first_wrong,
+            image_intact: image_checksum() == self.image_checksum,
+            took_ns: now_ns - self.began_ns,
+            disk,
+        }
     }
 
     fn clear(&mut self, memory: &mut Memory) {
@@ -87,7 +119,8 @@ impl Check {
         }
     }
 
-    fn compare(&mut self, memory: &mut Memory, now_ns: u64) -> Option<Verification> {
+    /// Compares some pages; whether all are done.
+    fn compare(&mut self, memory: &Memory) -> bool {
         let Config { content, seed, filled_pages, working_set_pages, .. } = self.config;
         let pages = memory.region.pages();
         let end = if self.next < filled_pages {
@@ -110,13 +143,6 @@ impl Check {
             }
         }
         self.next = end;
-        (end == pages).then(|| Verification {
-            pages_written: self.touches,
-            pages_checked: pages,
-            pages_wrong: self.wrong,
-            first_wrong_page: self.first_wrong,
-            image_intact: image_checksum() == self.image_checksum,
-            took_ns: now_ns - self.began_ns,
-        })
+        end == pages
     }
 }

@@ -12,8 +12,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::paging;
 
-/// Two queues of at most three pages each.
-const POOL_PAGES: usize = 8;
+/// Three queues, the network card's two and the disk's, of at most three pages each.
+const POOL_PAGES: usize = 9;
 
 #[repr(C, align(4096))]
 struct Pool(UnsafeCell<[[u8; PAGE_SIZE]; POOL_PAGES]>);
@@ -46,7 +46,7 @@ unsafe impl Hal for Identity {
     unsafe fn mmio_phys_to_virt(address: PhysAddr, size: usize) -> NonNull<u8> {
         paging::map(address, address + size as u64);
         let Some(start) = NonNull::new(address as *mut u8) else {
-            panic!("the firmware gave the network card no address")
+            panic!("the firmware gave a device no address")
         };
         start
     }

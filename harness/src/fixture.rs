@@ -314,6 +314,7 @@ pub fn series() -> Series {
             guest_ns: at * 1_000_000,
             state: 2,
             pages_written: at * 5,
+            disk_writes: 0,
         })
         .collect();
     series

@@ -62,7 +62,11 @@ metrics! {
     PAGES_CHECKED, "pages_checked", "pages", true, "pages that verification compared with what they must hold";
     PAGES_WRONG, "pages_wrong", "pages", true, "pages that held something else";
     COUNTER_BEHIND, "counter_behind", "pages", true, "touches the witness had seen before the stop that the guest no longer knew of after the move";
-    VERIFY_TIME, "verify_time", "ms", false, "time the guest took to check its memory, by its own clock";
+    VERIFY_TIME, "verify_time", "ms", false, "time the guest took to check its memory, and its disk where it has one, by its own clock";
+    DISK_WRITE_RATE_DURING, "disk_write_rate_during", "blocks/s", false, "disk writes acknowledged per second while migrating, guest running";
+    DISK_GAP, "disk_gap", "ms", false, "the longest time without an acknowledged disk write around the move, as heartbeats tell it; the usual time between two writes is part of it";
+    DISK_BLOCKS_CHECKED, "disk_blocks_checked", "blocks", true, "blocks of the disk that verification read and compared with what they must hold";
+    DISK_BLOCKS_WRONG, "disk_blocks_wrong", "blocks", true, "blocks of the disk that held something else, or could not be read";
     STOP_OVER_THRESHOLD, "stop_over_threshold", "", true, "bytes sent while the guest was stopped over what the throughput carries within the downtime limit";
     PREDICTED_TOTAL_TIME, "predicted_total_time", "ms", false, "total time that the model expects at the throughput and touch rate measured";
     PREDICTED_STREAM_BYTES, "predicted_stream_bytes", "B", true, "stream bytes that the model expects so";

@@ -152,6 +152,8 @@ pub struct Beat {
     pub state: u64,
     /// Touches done since the workload began.
     pub pages_written: u64,
+    /// Writes that the guest's disk has acknowledged.
+    pub disk_writes: u64,
 }
 
 /// Heartbeats by column. In JSON each column is its first value followed by the differences
@@ -190,6 +192,9 @@ struct Columns {
     guest_ns: Vec<i64>,
     state: Vec<i64>,
     pages_written: Vec<i64>,
+    /// Absent for a guest that writes to no disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    disk_writes: Vec<i64>,
 }
 
 /// Differences, wrapping, so that every sequence of `u64` has exactly one.
@@ -214,12 +219,15 @@ fn sums(deltas: Vec<i64>) -> impl Iterator<Item = u64> {
 impl From<Beats> for Columns {
     fn from(beats: Beats) -> Self {
         let rows = &beats.rows;
+        let no_disk = rows.iter().all(|beat| beat.disk_writes == 0);
+        let disk_rows = if no_disk { &[] } else { rows.as_slice() };
         Self {
             observer_ns: deltas(rows.iter().map(|beat| beat.observer_ns)),
             sequence: deltas(rows.iter().map(|beat| beat.sequence)),
             guest_ns: deltas(rows.iter().map(|beat| beat.guest_ns)),
             state: deltas(rows.iter().map(|beat| beat.state)),
             pages_written: deltas(rows.iter().map(|beat| beat.pages_written)),
+            disk_writes: deltas(disk_rows.iter().map(|beat| beat.disk_writes)),
         }
     }
 }
@@ -227,13 +235,17 @@ impl From<Beats> for Columns {
 impl TryFrom<Columns> for Beats {
     type Error = String;
 
-    fn try_from(columns: Columns) -> Result<Self, String> {
+    fn try_from(mut columns: Columns) -> Result<Self, String> {
+        if columns.disk_writes.is_empty() {
+            columns.disk_writes = vec![0; columns.observer_ns.len()];
+        }
         let lengths = [
             columns.observer_ns.len(),
             columns.sequence.len(),
             columns.guest_ns.len(),
             columns.state.len(),
             columns.pages_written.len(),
+            columns.disk_writes.len(),
         ];
         if lengths.iter().any(|&length| length != lengths[0]) {
             return Err(format!("columns of beats differ in length: {lengths:?}"));
@@ -242,13 +254,9 @@ impl TryFrom<Columns> for Beats {
             .zip(sums(columns.sequence))
             .zip(sums(columns.guest_ns))
             .zip(sums(columns.state))
-            .zip(sums(columns.pages_written))
-            .map(|((((observer_ns, sequence), guest_ns), state), pages_written)| Beat {
-                observer_ns,
-                sequence,
-                guest_ns,
-                state,
-                pages_written,
+            .zip(sums(columns.pages_written).zip(sums(columns.disk_writes)))
+            .map(|((((observer_ns, sequence), guest_ns), state), (pages_written, disk_writes))| {
+                Beat { observer_ns, sequence, guest_ns, state, pages_written, disk_writes }
             })
             .collect();
         Ok(Self { rows })
@@ -263,12 +271,12 @@ mod tests {
     proptest! {
         #[test]
         fn beats_come_back_as_they_were(
-            rows in prop::collection::vec(any::<(u64, u64, u64, u64, u64)>(), 0..50)
+            rows in prop::collection::vec(any::<(u64, u64, u64, u64, u64, u64)>(), 0..50)
         ) {
             let beats: Beats = rows
                 .into_iter()
-                .map(|(observer_ns, sequence, guest_ns, state, pages_written)| Beat {
-                    observer_ns, sequence, guest_ns, state, pages_written,
+                .map(|(observer_ns, sequence, guest_ns, state, pages_written, disk_writes)| Beat {
+                    observer_ns, sequence, guest_ns, state, pages_written, disk_writes,
                 })
                 .collect();
             let json = serde_json::to_string(&beats).unwrap();
@@ -281,7 +289,7 @@ mod tests {
         let json =
             r#"{"observer_ns":[1],"sequence":[],"guest_ns":[1],"state":[1],"pages_written":[1]}"#;
         let error = serde_json::from_str::<Beats>(json).expect_err("must be refused");
-        assert!(error.to_string().contains("[1, 0, 1, 1, 1]"), "{error}");
+        assert!(error.to_string().contains("[1, 0, 1, 1, 1, 1]"), "{error}");
     }
 
     #[test]
@@ -293,6 +301,7 @@ mod tests {
                 guest_ns: 9,
                 state: 2,
                 pages_written: 5 * i,
+                disk_writes: 0,
             })
             .collect();
         assert_eq!(

@@ -7,7 +7,7 @@ pub use qemu::{QemuName, QemuPair};
 
 use lab::{
     spec::Link,
-    units::{BitRate, ByteRate, Bytes, Millis, PageRate},
+    units::{BitRate, BlockRate, ByteRate, Bytes, Millis, PageRate},
 };
 use level::text_form;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,12 @@ pub struct Settings {
     /// before there were others.
     #[serde(default, skip_serializing_if = "QemuPair::is_lab")]
     pub qemu: QemuPair,
+    /// The guest's disk on the lab's storage. Not written where there is none, like its rate.
+    #[serde(default, skip_serializing_if = "DiskSize::is_none")]
+    pub disk: DiskSize,
+    /// Blocks of 4 KiB written to the disk per second.
+    #[serde(default, skip_serializing_if = "BlockRate::is_zero")]
+    pub disk_write_rate: BlockRate,
 }
 
 /// Order in which the workload touches its working set.
@@ -68,6 +74,33 @@ pub enum Content {
     Sparse,
     /// Zeros.
     Zero,
+}
+
+/// The guest's disk: `none`, or its size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DiskSize {
+    /// There is none.
+    #[default]
+    None,
+    /// This large.
+    Size(Bytes),
+}
+
+impl DiskSize {
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Its size; nothing where there is none.
+    #[must_use]
+    pub const fn bytes(self) -> Bytes {
+        match self {
+            Self::None => Bytes(0),
+            Self::Size(size) => size,
+        }
+    }
 }
 
 /// The hypervisor's own cap of the stream: `default`, `unlimited`, or a rate such as `32 MiB/s`.
@@ -117,4 +150,5 @@ text_form!(Pattern {
     Hotspot = "hotspot",
 });
 text_form!(Content { Random = "random", Sparse = "sparse", Zero = "zero" });
+text_form!(DiskSize { None = "none" } or Size(Bytes));
 text_form!(BandwidthLimit { Default = "default", Unlimited = "unlimited" } or Capped(ByteRate));

@@ -142,6 +142,7 @@ pub fn applies(outcome: Outcome, name: &str) -> bool {
         metric::DOWNTIME_REPORTED,
         metric::VCPU_PAUSE,
         metric::SERVICE_GAP,
+        metric::DISK_GAP,
         metric::STOP_BYTES,
         metric::NOMINAL_SPEED,
         metric::STOP_OVER_THRESHOLD,

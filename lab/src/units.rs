@@ -22,6 +22,10 @@ pub struct ByteRate(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageRate(pub u32);
 
+/// Blocks of 4 KiB written to a disk per second. Written in `blocks/s`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockRate(pub u32);
+
 /// A length of time, to the millisecond. Written in ms, s, min or h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
@@ -31,6 +35,14 @@ impl Millis {
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
+    }
+}
+
+impl BlockRate {
+    /// Whether nothing is written.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
     }
 }
 
@@ -129,6 +141,15 @@ const PAGE_RATE: Spelling = Spelling {
     misses: &[
         (&["page/s", "p/s", "/s", "pps", "pages", "hz"], "write pages/s"),
         (&["kib/s", "mib/s", "mb/s"], "count pages of 4 KiB: 1 MiB/s is `256 pages/s`"),
+    ],
+};
+const BLOCK_RATE: Spelling = Spelling {
+    expected: "a write rate in blocks/s",
+    example: "200 blocks/s",
+    units: &[("blocks/s", 1)],
+    misses: &[
+        (&["block/s", "b/s", "/s", "iops", "blocks", "writes/s", "pages/s"], "write blocks/s"),
+        (&["kib/s", "mib/s", "mb/s"], "count blocks of 4 KiB: 1 MiB/s is `256 blocks/s`"),
     ],
 };
 const MILLIS: Spelling = Spelling {
@@ -254,6 +275,7 @@ quantity!(Bytes(u64), BYTES);
 quantity!(BitRate(u64), BIT_RATE);
 quantity!(ByteRate(u64), BYTE_RATE);
 quantity!(PageRate(u32), PAGE_RATE);
+quantity!(BlockRate(u32), BLOCK_RATE);
 quantity!(Millis(u64), MILLIS);
 
 #[cfg(test)]

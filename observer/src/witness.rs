@@ -3,8 +3,8 @@
 //! Lines in: `request TIMEOUT_MS ADDRESS HEX` sends the datagram until its answer comes.
 //! Lines out:
 //! - `ready MONOTONIC_NS WALL_NS`: both clocks of this node at the same moment
-//! - `beat NS ADDRESS SEQUENCE GUEST_NS STATE PAGES_WRITTEN PAGES_DROPPED` for every heartbeat,
-//!   in the order of arrival; NS by this node's monotonic clock
+//! - `beat NS ADDRESS SEQUENCE GUEST_NS STATE PAGES_WRITTEN PAGES_DROPPED DISK_WRITES DISK_ERRORS`
+//!   for every heartbeat, in the order of arrival; NS by this node's monotonic clock
 //! - `reply NS HEX`, or `timeout`, for the request
 
 use crate::{
@@ -104,12 +104,14 @@ impl Witness {
             match Message::decode(arrival.bytes) {
                 Ok(Message::Heartbeat(beat)) => {
                     self.line(&format!(
-                        "beat {ns} {from} {} {} {} {} {}",
+                        "beat {ns} {from} {} {} {} {} {} {} {}",
                         beat.sequence,
                         beat.guest_ns,
                         state_name(beat.state),
                         beat.pages_written,
-                        beat.pages_dropped
+                        beat.pages_dropped,
+                        beat.disk_writes,
+                        beat.disk_errors
                     ));
                     if self.last_state.replace(beat.state) != Some(beat.state) {
                         self.flush()?;

@@ -1,6 +1,6 @@
 //! The contract between the guest and everybody else: the UDP messages, which page each touch
-//! of the workload goes to, and what every page must hold. And that between the harness and its
-//! agent on a node: [`frame`].
+//! of the workload goes to and which block of the disk each write, and what all must hold. And that
+//! between the harness and its agent on a node: [`frame`].
 //!
 //! Pure `no_std` arithmetic without dependencies, so that the bare-metal guest links it and the
 //! host tests it. Nothing here does I/O.
@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod content;
+pub mod disk;
 pub mod frame;
 mod hash;
 mod message;
@@ -16,8 +17,8 @@ pub mod pattern;
 
 pub use content::Page;
 pub use message::{
-    Config, Content, DecodeError, Heartbeat, Layout, MAX_MESSAGE_BYTES, Message, Pattern, Refusal,
-    State, Verification,
+    Config, Content, DecodeError, DiskVerification, Heartbeat, Layout, MAX_MESSAGE_BYTES, Message,
+    Pattern, Refusal, State, Verification,
 };
 pub use pace::{CATCH_UP_MS, Grid, Pace};
 
@@ -27,7 +28,8 @@ pub const GUEST_PORT: u16 = 7177;
 /// The UDP port of the observer on the witness, to which an unconfigured guest broadcasts.
 pub const OBSERVER_PORT: u16 = 7178;
 
-/// Bytes of a page: the unit of the workload, of dirty tracking and of verification.
+/// Bytes of a page: the unit of the workload, of dirty tracking and of verification. A block of
+/// the disk is as large.
 pub const PAGE_BYTES: usize = 4096;
 
 /// The first two bytes of every guest's MAC address; the other four are its IPv4 address.

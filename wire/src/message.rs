@@ -1,10 +1,15 @@
 //! The UDP messages: little-endian, fixed layout, one datagram each.
 //!
-//! Layout: magic `PCL1`, one byte of kind, then the fields in the order of their declaration.
+//! Layout: magic `PCL2` (the digit is the version of the format), one byte of kind, then the
+//! fields in the order of their declaration.
 //! Requests carry a `request` number that the answer repeats, so that a request can be sent
 //! again until it is answered: the guest answers a repeated number without acting twice.
 
-const MAGIC: [u8; 4] = *b"PCL1";
+mod codec;
+
+pub use codec::DecodeError;
+
+use codec::{Reader, Writer};
 
 /// Upper bound of an encoded message, in bytes; a buffer of this size holds any of them.
 pub const MAX_MESSAGE_BYTES: usize = 96;
@@ -65,6 +70,10 @@ pub struct Config {
     pub pattern: Pattern,
     /// Content of the pages.
     pub content: Content,
+    /// Blocks of the disk that may be written, from its beginning; 0 writes none.
+    pub disk_blocks: u64,
+    /// Blocks written per second, paced.
+    pub disk_writes_per_s: u32,
 }
 
 /// How the guest's memory is laid out, told in answer to `Configure`.
@@ -93,6 +102,10 @@ pub struct Heartbeat {
     pub pages_dropped: u64,
     /// Complete passes over the working set: `pages_written / working_set_pages`.
     pub passes: u64,
+    /// Writes that the disk has acknowledged and the guest has seen acknowledged.
+    pub disk_writes: u64,
+    /// Writes that the disk has answered with an error.
+    pub disk_errors: u32,
 }
 
 /// What verification found.
@@ -110,6 +123,25 @@ pub struct Verification {
     pub image_intact: bool,
     /// How long the check took by the guest's clock, nanoseconds.
     pub took_ns: u64,
+    /// What was found on the disk; all 0 for a guest that writes to none.
+    pub disk: DiskVerification,
+}
+
+/// What verification found on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskVerification {
+    /// Writes acknowledged when the workload had stopped and none was in flight any more.
+    pub writes: u64,
+    /// Blocks compared with what they must hold, those never written (zero) included.
+    pub blocks_checked: u64,
+    /// Blocks that did not hold it.
+    pub blocks_wrong: u64,
+    /// The first of them; without a meaning when there is none.
+    pub first_wrong_block: u64,
+    /// Blocks that could not be read, and so are not among those checked.
+    pub blocks_unreadable: u64,
+    /// Writes and flushes that the disk has answered with an error.
+    pub errors: u32,
 }
 
 /// Why the guest did not do what it was asked.
@@ -121,6 +153,8 @@ pub enum Refusal {
     AlreadyConfigured,
     /// `Verify` before `Configure` or before the fill ended.
     NotSteady,
+    /// More blocks asked for than the guest's disk has, or it has none.
+    TooManyBlocks,
 }
 
 /// A datagram between guest and observer.
@@ -180,17 +214,18 @@ impl Message {
     /// Writes the message and returns the bytes written.
     #[must_use]
     pub fn encode<'a>(&self, buffer: &'a mut [u8; MAX_MESSAGE_BYTES]) -> &'a [u8] {
-        let mut out = Writer { buffer, length: 0 };
-        out.bytes(&MAGIC);
+        let mut out = Writer::begin(buffer);
         match *self {
             Self::Heartbeat(beat) => {
                 out.u8(1);
                 out.u64(beat.sequence);
                 out.u64(beat.guest_ns);
-                out.u8(state_code(beat.state));
+                out.u8(codec::state_code(beat.state));
                 out.u64(beat.pages_written);
                 out.u64(beat.pages_dropped);
                 out.u64(beat.passes);
+                out.u64(beat.disk_writes);
+                out.u32(beat.disk_errors);
             }
             Self::Configure { request, config } => {
                 out.u8(2);
@@ -200,8 +235,10 @@ impl Message {
                 out.u64(config.filled_pages);
                 out.u32(config.touch_pages_per_s);
                 out.u32(config.heartbeat_interval_us);
-                out.u8(pattern_code(config.pattern));
-                out.u8(content_code(config.content));
+                out.u8(codec::pattern_code(config.pattern));
+                out.u8(codec::content_code(config.content));
+                out.u64(config.disk_blocks);
+                out.u32(config.disk_writes_per_s);
             }
             Self::Configured { request, layout } => {
                 out.u8(3);
@@ -223,34 +260,39 @@ impl Message {
                 out.u64(verification.first_wrong_page);
                 out.u8(u8::from(verification.image_intact));
                 out.u64(verification.took_ns);
+                out.u64(verification.disk.writes);
+                out.u64(verification.disk.blocks_checked);
+                out.u64(verification.disk.blocks_wrong);
+                out.u64(verification.disk.first_wrong_block);
+                out.u64(verification.disk.blocks_unreadable);
+                out.u32(verification.disk.errors);
             }
             Self::Refused { request, refusal } => {
                 out.u8(6);
                 out.u32(request);
-                out.u8(refusal_code(refusal));
+                out.u8(codec::refusal_code(refusal));
             }
         }
-        let length = out.length;
-        &buffer[..length]
+        out.written()
     }
 
     /// Reads a datagram.
     ///
     /// # Errors
-    /// When it is not one of ours, is cut short, or holds a code this version does not know.
+    /// When it is not one of ours, is of another version, is cut short, or holds a code this
+    /// version does not know.
     pub fn decode(datagram: &[u8]) -> Result<Self, DecodeError> {
-        let mut input = Reader { rest: datagram };
-        if input.array::<4>()? != MAGIC {
-            return Err(DecodeError::Foreign);
-        }
+        let mut input = Reader::begin(datagram)?;
         let message = match input.u8()? {
             1 => Self::Heartbeat(Heartbeat {
                 sequence: input.u64()?,
                 guest_ns: input.u64()?,
-                state: state_of(input.u8()?)?,
+                state: codec::state_of(input.u8()?)?,
                 pages_written: input.u64()?,
                 pages_dropped: input.u64()?,
                 passes: input.u64()?,
+                disk_writes: input.u64()?,
+                disk_errors: input.u32()?,
             }),
             2 => Self::Configure {
                 request: input.u32()?,
@@ -260,8 +302,10 @@ impl Message {
                     filled_pages: input.u64()?,
                     touch_pages_per_s: input.u32()?,
                     heartbeat_interval_us: input.u32()?,
-                    pattern: pattern_of(input.u8()?)?,
-                    content: content_of(input.u8()?)?,
+                    pattern: codec::pattern_of(input.u8()?)?,
+                    content: codec::content_of(input.u8()?)?,
+                    disk_blocks: input.u64()?,
+                    disk_writes_per_s: input.u32()?,
                 },
             },
             3 => Self::Configured {
@@ -282,93 +326,20 @@ impl Message {
                     first_wrong_page: input.u64()?,
                     image_intact: input.u8()? != 0,
                     took_ns: input.u64()?,
+                    disk: DiskVerification {
+                        writes: input.u64()?,
+                        blocks_checked: input.u64()?,
+                        blocks_wrong: input.u64()?,
+                        first_wrong_block: input.u64()?,
+                        blocks_unreadable: input.u64()?,
+                        errors: input.u32()?,
+                    },
                 },
             },
-            6 => Self::Refused { request: input.u32()?, refusal: refusal_of(input.u8()?)? },
+            6 => Self::Refused { request: input.u32()?, refusal: codec::refusal_of(input.u8()?)? },
             _ => return Err(DecodeError::UnknownCode),
         };
-        if input.rest.is_empty() { Ok(message) } else { Err(DecodeError::Length) }
-    }
-}
-
-/// Why a datagram could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DecodeError {
-    /// It does not begin with our magic.
-    Foreign,
-    /// It is shorter or longer than its kind says.
-    Length,
-    /// It holds a code this version does not know.
-    UnknownCode,
-}
-
-impl core::fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Foreign => "not a precopy-lab datagram",
-            Self::Length => "a datagram of the wrong length",
-            Self::UnknownCode => "a datagram with an unknown code",
-        })
-    }
-}
-
-impl core::error::Error for DecodeError {}
-
-/// Declares the two directions of an enum's one-byte code, so that they cannot disagree.
-macro_rules! codes {
-    ($to:ident, $from:ident, $type:ident { $($variant:ident = $code:literal),+ $(,)? }) => {
-        const fn $to(value: $type) -> u8 {
-            match value { $($type::$variant => $code),+ }
-        }
-        const fn $from(code: u8) -> Result<$type, DecodeError> {
-            match code { $($code => Ok($type::$variant),)+ _ => Err(DecodeError::UnknownCode) }
-        }
-    };
-}
-
-codes!(state_code, state_of, State { Waiting = 0, Filling = 1, Steady = 2, Verifying = 3 });
-codes!(pattern_code, pattern_of, Pattern { Idle = 0, Sequential = 1, Random = 2, Hotspot = 3 });
-codes!(content_code, content_of, Content { Random = 0, Sparse = 1, Zero = 2 });
-codes!(refusal_code, refusal_of, Refusal { TooManyPages = 0, AlreadyConfigured = 1, NotSteady = 2 });
-
-struct Writer<'a> {
-    buffer: &'a mut [u8; MAX_MESSAGE_BYTES],
-    length: usize,
-}
-
-impl Writer<'_> {
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.buffer[self.length..self.length + bytes.len()].copy_from_slice(bytes);
-        self.length += bytes.len();
-    }
-    fn u8(&mut self, value: u8) {
-        self.bytes(&[value]);
-    }
-    fn u32(&mut self, value: u32) {
-        self.bytes(&value.to_le_bytes());
-    }
-    fn u64(&mut self, value: u64) {
-        self.bytes(&value.to_le_bytes());
-    }
-}
-
-struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl Reader<'_> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError::Length)?;
-        self.rest = rest;
-        Ok(*head)
-    }
-    fn u8(&mut self) -> Result<u8, DecodeError> {
-        Ok(self.array::<1>()?[0])
-    }
-    fn u32(&mut self) -> Result<u32, DecodeError> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-    fn u64(&mut self) -> Result<u64, DecodeError> {
-        Ok(u64::from_le_bytes(self.array()?))
+        input.end()?;
+        Ok(message)
     }
 }

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use wire::{
-    Config, Content, DecodeError, Heartbeat, Layout, MAX_MESSAGE_BYTES, Message, Pattern, Refusal,
-    State, Verification,
+    Config, Content, DecodeError, DiskVerification, Heartbeat, Layout, MAX_MESSAGE_BYTES, Message,
+    Pattern, Refusal, State, Verification,
 };
 
 fn heartbeat() -> impl Strategy<Value = Heartbeat> {
@@ -13,9 +13,18 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
         Just(State::Steady),
         Just(State::Verifying),
     ];
-    (any::<[u64; 5]>(), state).prop_map(|(numbers, state)| {
-        let [sequence, guest_ns, pages_written, pages_dropped, passes] = numbers;
-        Heartbeat { sequence, guest_ns, state, pages_written, pages_dropped, passes }
+    (any::<[u64; 6]>(), any::<u32>(), state).prop_map(|(numbers, disk_errors, state)| {
+        let [sequence, guest_ns, pages_written, pages_dropped, passes, disk_writes] = numbers;
+        Heartbeat {
+            sequence,
+            guest_ns,
+            state,
+            pages_written,
+            pages_dropped,
+            passes,
+            disk_writes,
+            disk_errors,
+        }
     })
 }
 
@@ -27,7 +36,7 @@ fn config() -> impl Strategy<Value = Config> {
         Just(Pattern::Hotspot),
     ];
     let content = prop_oneof![Just(Content::Random), Just(Content::Sparse), Just(Content::Zero)];
-    (any::<[u64; 3]>(), any::<[u32; 2]>(), pattern, content).prop_map(
+    (any::<[u64; 4]>(), any::<[u32; 3]>(), pattern, content).prop_map(
         |(long, short, pattern, content)| Config {
             seed: long[0],
             working_set_pages: long[1],
@@ -36,22 +45,41 @@ fn config() -> impl Strategy<Value = Config> {
             heartbeat_interval_us: short[1],
             pattern,
             content,
+            disk_blocks: long[3],
+            disk_writes_per_s: short[2],
         },
     )
 }
 
-fn verification() -> impl Strategy<Value = Verification> {
-    (any::<[u64; 5]>(), any::<bool>()).prop_map(|(numbers, image_intact)| {
-        let [pages_written, pages_checked, pages_wrong, first_wrong_page, took_ns] = numbers;
-        Verification {
-            pages_written,
-            pages_checked,
-            pages_wrong,
-            first_wrong_page,
-            image_intact,
-            took_ns,
+fn disk_verification() -> impl Strategy<Value = DiskVerification> {
+    (any::<[u64; 5]>(), any::<u32>()).prop_map(|(numbers, errors)| {
+        let [writes, blocks_checked, blocks_wrong, first_wrong_block, blocks_unreadable] = numbers;
+        DiskVerification {
+            writes,
+            blocks_checked,
+            blocks_wrong,
+            first_wrong_block,
+            blocks_unreadable,
+            errors,
         }
     })
+}
+
+fn verification() -> impl Strategy<Value = Verification> {
+    (any::<[u64; 5]>(), any::<bool>(), disk_verification()).prop_map(
+        |(numbers, image_intact, disk)| {
+            let [pages_written, pages_checked, pages_wrong, first_wrong_page, took_ns] = numbers;
+            Verification {
+                pages_written,
+                pages_checked,
+                pages_wrong,
+                first_wrong_page,
+                image_intact,
+                took_ns,
+                disk,
+            }
+        },
+    )
 }
 
 fn message() -> impl Strategy<Value = Message> {
@@ -59,6 +87,7 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Refusal::TooManyPages),
         Just(Refusal::AlreadyConfigured),
         Just(Refusal::NotSteady),
+        Just(Refusal::TooManyBlocks),
     ];
     let layout = any::<[u64; 3]>().prop_map(|[memory_pages, workload_pages, own_pages]| Layout {
         memory_pages,
@@ -99,7 +128,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Message::decode(&bytes);
-        let with_magic = [b"PCL1", bytes.as_slice()].concat();
+        let with_magic = [b"PCL2", bytes.as_slice()].concat();
         let _ = Message::decode(&with_magic);
     }
 
@@ -108,7 +137,7 @@ proptest! {
         kind in 1_u8..=6,
         body in prop::collection::vec(0_u8..4, 0..MAX_MESSAGE_BYTES - 5),
     ) {
-        let datagram = [b"PCL1", [kind].as_slice(), body.as_slice()].concat();
+        let datagram = [b"PCL2", [kind].as_slice(), body.as_slice()].concat();
         if let Ok(message) = Message::decode(&datagram) {
             // The one field with several encodings of the same value: any number but 0 is true.
             if !matches!(message, Message::Verified { .. }) {
@@ -128,23 +157,30 @@ fn the_layout_is_what_the_documentation_says() {
         pages_written: 4,
         pages_dropped: 5,
         passes: 6,
+        disk_writes: 7,
+        disk_errors: 8,
     });
-    let mut expected = b"PCL1\x01".to_vec();
+    let mut expected = b"PCL2\x01".to_vec();
     expected.extend(1_u64.to_le_bytes());
     expected.extend([3, 2, 0, 0, 0, 0, 0, 0]);
     expected.push(2);
-    for number in [4_u64, 5, 6] {
+    for number in [4_u64, 5, 6, 7] {
         expected.extend(number.to_le_bytes());
     }
+    expected.extend(8_u32.to_le_bytes());
     assert_eq!(message.encode(&mut [0; MAX_MESSAGE_BYTES]), expected);
 }
 
 #[test]
 fn strangers_are_told_apart_from_newer_versions() {
     assert_eq!(Message::decode(b"HTTP/1.1 200 OK"), Err(DecodeError::Foreign));
-    assert_eq!(Message::decode(b"PCL1\x07"), Err(DecodeError::UnknownCode));
-    assert_eq!(Message::decode(b"PCL1\x06\0\0\0\0\x09"), Err(DecodeError::UnknownCode));
+    assert_eq!(Message::decode(b"PCL2\x07"), Err(DecodeError::UnknownCode));
+    assert_eq!(Message::decode(b"PCL2\x06\0\0\0\0\x09"), Err(DecodeError::UnknownCode));
     assert_eq!(Message::decode(b"PCL"), Err(DecodeError::Length));
+    // A guest without a disk: its heartbeat would otherwise be one that is cut short.
+    let mut older = b"PCL1\x01".to_vec();
+    older.resize(46, 0);
+    assert_eq!(Message::decode(&older), Err(DecodeError::OtherVersion));
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn what_is_computed_from_records_does_no_io() {
         "harness/src/trial/clocks.rs",
         "harness/src/trial/gate.rs",
         "harness/src/trial/heartbeats.rs",
-        "harness/src/trial/measure.rs",
+        "harness/src/trial/measure",
         "harness/src/trial/outcome.rs",
         "harness/src/trial/rounds.rs",
         "lab/src/playbook/check.rs",

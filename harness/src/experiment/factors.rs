@@ -1,10 +1,10 @@
 //! The factors: declared once, here.
 
 use crate::settings::{
-    BandwidthLimit, Content, MigrationNetwork, Pattern, QemuPair, Settings,
+    BandwidthLimit, Content, DiskSize, MigrationNetwork, Pattern, QemuPair, Settings,
     level::{Level, LevelError, text_form},
 };
-use lab::units::{BitRate, Bytes, Millis, PageRate};
+use lab::units::{BitRate, BlockRate, Bytes, Millis, PageRate};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, IntoDeserializer, SeqAccess, Visitor},
@@ -190,6 +190,11 @@ factors! {
     /// Which QEMUs run at both ends: `lab`, a name of [`super::Experiment::qemus`], or
     /// `NAME to NAME`. Default: `lab`.
     qemu: QemuPair = QemuPair::lab(), unwritten if "QemuPair::is_lab";
+    /// A disk of the guest's on the storage that the lab's nodes share: `none`, or its size.
+    /// Default: `none`.
+    disk: DiskSize = DiskSize::None, unwritten if "DiskSize::is_none";
+    /// Blocks of 4 KiB written to the disk per second. Default: `0 blocks/s`.
+    disk_write_rate: BlockRate = BlockRate(0), unwritten if "BlockRate::is_zero";
 }
 
 impl Levels {
@@ -215,6 +220,8 @@ impl Levels {
             downtime_limit: self.downtime_limit,
             network: self.network,
             qemu: self.qemu.clone(),
+            disk: self.disk,
+            disk_write_rate: self.disk_write_rate,
         }
     }
 }

@@ -78,6 +78,21 @@ const BAD: &[(&str, &str)] = &[
     ("qemu_by_its_path", "factors: { qemu: [lab, /usr/bin/qemu-system-x86_64] }\n"),
     ("qemu_names", "qemus: { to: /a, lab: /b, 9.2: /c, a b: /d, e: '' }\n"),
     ("qemu_twice", "qemus: { new: /a }\nfactors: { qemu: [new, new to new] }\n"),
+    ("disk_alone", "factors:\n  disk: [none, 16 MiB]\n"),
+    ("disk_rate_alone", "factors:\n  disk_write_rate: 100 blocks/s\n"),
+    (
+        "disk_of_some_cells",
+        "factors:\n  disk: [none, 16 MiB]\n  disk_write_rate: [0 blocks/s, 100 blocks/s]\n",
+    ),
+    (
+        "disk_levels",
+        "factors:\n  disk: [0 MiB, 5 KiB, 2 GiB, nome, 16]\n  disk_write_rate: [100 iops]\n",
+    ),
+    (
+        "disk_sizes",
+        "factors:\n  disk: [0 MiB, 5 KiB, 2 GiB]\n  disk_write_rate: [100 blocks/s, 5000 blocks/s]\n",
+    ),
+    ("disk_in_an_include", "include:\n  - { disk: 16 MiB }\n"),
     ("description", "description: |\n  one\n  two\n"),
 ];
 

@@ -47,6 +47,9 @@ pub fn unknown_to_the_model(experiment: &Experiment) -> Vec<String> {
             )
         })
         .collect();
+    if experiment.factors.disk.iter().any(|disk| !disk.is_none()) {
+        unknown.push("the model's guests have no disk: nothing is written to it".to_owned());
+    }
     let policy = experiment.policy.to_string();
     if policy != "qemu" {
         unknown.push(format!(

@@ -13,6 +13,8 @@ const FIXED_S: f64 = 1.6;
 /// How fast a guest fills its pages and checks them, in bytes per second.
 const FILL: f64 = 600.0 * MIB;
 const VERIFY: f64 = 1024.0 * MIB;
+/// How fast it reads and checks its disk.
+const VERIFY_DISK: f64 = 128.0 * MIB;
 /// The part of a link's rate that is left for the stream by headers.
 const LINK_SHARE: f64 = 0.95;
 /// QEMU's own cap where none is set.
@@ -36,7 +38,7 @@ impl Plan {
     }
 
     /// About how long one trial takes: 1.6 s of its own, filling at 600 MiB/s, checking all
-    /// memory at 1 GiB/s, and [`migration_time`].
+    /// memory at 1 GiB/s and all of the disk at 128 MiB/s, and [`migration_time`].
     #[must_use]
     pub fn estimate_trial(
         &self,
@@ -49,7 +51,10 @@ impl Plan {
             .map_or(experiment.max_time.duration(), |time| {
                 time.min(experiment.max_time.duration())
             });
-        let own = FIXED_S + bytes(settings.filled.0) / FILL + bytes(settings.memory.0) / VERIFY;
+        let own = FIXED_S
+            + bytes(settings.filled.0) / FILL
+            + bytes(settings.memory.0) / VERIFY
+            + bytes(settings.disk.bytes().0) / VERIFY_DISK;
         Duration::from_secs_f64(own) + migration
     }
 }

@@ -1,7 +1,7 @@
 //! The text form of a factor's levels, the same in YAML, tables, filters and records.
 
 use lab::{
-    units::{BitRate, ByteRate, Bytes, Millis, PageRate, QuantityError},
+    units::{BitRate, BlockRate, ByteRate, Bytes, Millis, PageRate, QuantityError},
     yaml::{self, did_you_mean, one_of},
 };
 use serde::Deserializer;
@@ -79,7 +79,7 @@ macro_rules! quantities_are_levels {
         })+
     };
 }
-quantities_are_levels!(BitRate, ByteRate, Bytes, Millis, PageRate);
+quantities_are_levels!(BitRate, BlockRate, ByteRate, Bytes, Millis, PageRate);
 
 /// Gives an enum of words, and of at most one quantity, its text form everywhere.
 macro_rules! text_form {

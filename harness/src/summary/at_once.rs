@@ -65,11 +65,7 @@ fn factors_of(records: &[Record]) -> (Vec<String>, Vec<Factor>) {
     }
     let constants = (0..first.len())
         .filter(|&at| !varies(at) && !names.contains(&first[at].name))
-        // The lab's own QEMU and its migration network are no settings worth saying.
-        .filter(|&at| {
-            let pair = (first[at].name.as_str(), first[at].value.as_str());
-            pair != ("qemu", "lab") && pair != ("network", "dedicated")
-        })
+        .filter(|&at| !factor::goes_without_saying(&first[at]))
         .map(|at| first[at].clone())
         .collect();
     (names, constants)
@@ -127,7 +123,9 @@ fn integrity(records: &[&Record]) -> Integrity {
         let wrong = value(metric::PAGES_WRONG);
         let behind = value(metric::COUNTER_BEHIND);
         integrity.trials += 1;
-        let lost = wrong.is_some_and(|pages| pages > 0.0) || behind.is_some_and(|n| n > 0.0);
+        let lost = [wrong, behind, value(metric::DISK_BLOCKS_WRONG)]
+            .iter()
+            .any(|count| count.is_some_and(|n| n > 0.0));
         if lost || record.outcome == Outcome::Corrupt {
             integrity.wrong += 1;
         } else if checked && wrong.is_some() && behind.is_some() {

@@ -9,14 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a setting that was left to the lab or to the hypervisor is shown as.
 const DEFAULT: &str = "default";
 
-/// Factors that came later than records, each with the default that goes without saying: which is
-/// not written, and which records from before the factor have not.
-const UNSAID: [(&str, &str); 2] = [("network", "dedicated"), ("qemu", "lab")];
+/// The factors that came later, each with the level that goes without saying: records from before
+/// have no such field, and what has the level is not written.
+const LATER: [(&str, &str); 4] = [
+    ("network", "dedicated"),
+    ("qemu", "lab"),
+    ("disk", "none"),
+    ("disk_write_rate", "0 blocks/s"),
+];
 
-/// Whether this is a factor's default that goes without saying.
-fn goes_unsaid(factor: &Factor) -> bool {
-    UNSAID.contains(&(factor.name.as_str(), factor.value.as_str()))
-}
+/// Of these the subject of a comparison has always said the level.
+const ALWAYS_SAID: &str = "qemu";
 
 /// A factor and one of its levels, as written in YAML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,13 +115,27 @@ pub fn settings(settings: &Settings) -> Vec<Factor> {
     };
     let mut all: Vec<Factor> = fields
         .into_iter()
-        .filter(|(name, _)| UNSAID.iter().all(|(unsaid, _)| name != unsaid))
+        .filter(|(name, _)| LATER.iter().all(|(later, _)| later != name))
         .map(|(name, value)| Factor { name, value: text_of(&value) })
         .collect();
-    let later = [settings.network.to_string(), settings.qemu.to_string()];
-    let later = UNSAID.into_iter().zip(later);
-    all.extend(later.map(|((name, _), value)| Factor { name: name.to_owned(), value }));
+    let later = [
+        settings.network.to_string(),
+        settings.qemu.to_string(),
+        settings.disk.to_string(),
+        settings.disk_write_rate.to_string(),
+    ];
+    all.extend(
+        LATER
+            .iter()
+            .zip(later)
+            .map(|((name, _), value)| Factor { name: (*name).to_owned(), value }),
+    );
     all
+}
+
+/// Whether a setting that is the same everywhere needs no word.
+pub(super) fn goes_without_saying(factor: &Factor) -> bool {
+    LATER.iter().any(|(name, level)| factor.name == *name && factor.value == *level)
 }
 
 fn text_of(value: &Value) -> String {
@@ -183,7 +200,7 @@ impl Levels {
         }
         let constants = (0..first.len())
             .filter(|&at| !varies(at) && !names.contains(&first[at].name))
-            .filter(|&at| !goes_unsaid(&first[at]))
+            .filter(|&at| !goes_without_saying(&first[at]))
             .map(|at| first[at].clone())
             .collect();
         (names, constants)
@@ -215,11 +232,11 @@ pub fn constants<'a>(
     for other in of {
         same.retain(|factor| other.contains(factor));
     }
-    // Baselines from before the factor say nothing of the network either.
+    // Baselines from before the later factors say nothing of them either.
     let unnamed = same
         .into_iter()
         .filter(|factor| !named.contains(&factor.name))
-        .filter(|factor| factor.name == "qemu" || !goes_unsaid(factor));
+        .filter(|factor| factor.name == ALWAYS_SAID || !goes_without_saying(factor));
     unnamed.map(|factor| (factor.name, factor.value)).collect()
 }
 

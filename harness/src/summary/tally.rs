@@ -264,7 +264,9 @@ fn add_integrity(integrity: &mut Integrity, record: &Record) {
     let wrong = value(metric::PAGES_WRONG);
     let behind = value(metric::COUNTER_BEHIND);
     integrity.trials += 1;
-    let lost = wrong.is_some_and(|pages| pages > 0.0) || behind.is_some_and(|n| n > 0.0);
+    let lost = [wrong, behind, value(metric::DISK_BLOCKS_WRONG)]
+        .iter()
+        .any(|count| count.is_some_and(|n| n > 0.0));
     if lost || record.outcome == Outcome::Corrupt {
         integrity.wrong += 1;
     } else if checked && wrong.is_some() && behind.is_some() {

@@ -14,12 +14,27 @@ pub const MIN_BEATS: usize = 1000;
 pub const MIN_SPAN: Duration = Duration::from_secs(1);
 /// Achieved touch rate over asked touch rate, less 1, at most.
 pub const RATE_TOLERANCE: f64 = 0.02;
-/// Touches that must be due within a window, so that one touch more or less is half a percent.
-const MIN_TOUCHES: f64 = 200.0;
+/// Achieved disk write rate over asked one, less 1, at most. More than for touches: a storage
+/// answers when it does, and of the fewest writes of a window those in flight are 2 %.
+pub const DISK_RATE_TOLERANCE: f64 = 0.05;
+/// Touches, and disk writes, that must be due within a window, so that one more or less is half a
+/// percent.
+const MIN_DUE: f64 = 200.0;
 /// Beat spacing at the 99th percentile, in intervals, at most: an outage is known to about this.
 const MAX_P99_INTERVALS: f64 = 5.0;
 /// Share of beats that may be missing from a window.
 const MAX_LOST: f64 = 0.01;
+
+/// What the guest was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Pages touched per second.
+    pub touch_pages_per_s: u32,
+    /// Blocks written to the disk per second.
+    pub disk_blocks_per_s: u32,
+    /// From one beat to the next.
+    pub interval: Duration,
+}
 
 /// What the gate found in the window it opened on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,20 +60,20 @@ pub enum Verdict {
     Open(Opened),
 }
 
-/// How long a window must span for this touch rate.
+/// How long a window must span for these rates.
 #[must_use]
-pub fn span(touch_pages_per_s: u32) -> Duration {
-    if touch_pages_per_s == 0 {
-        return MIN_SPAN;
-    }
-    MIN_SPAN.max(Duration::from_secs_f64(MIN_TOUCHES / f64::from(touch_pages_per_s)))
+pub fn span(asked: &Asked) -> Duration {
+    let rates = [asked.touch_pages_per_s, asked.disk_blocks_per_s].into_iter();
+    let spans = rates
+        .filter(|rate| *rate > 0)
+        .map(|rate| Duration::from_secs_f64(MIN_DUE / f64::from(rate)));
+    spans.fold(MIN_SPAN, Duration::max)
 }
 
-/// Judges the newest sufficient window of `beats`, for a workload asked for `touch_pages_per_s`
-/// and a beat every `interval`.
+/// Judges the newest sufficient window of `beats` of a guest that was asked for this.
 #[must_use]
-pub fn judge(beats: &[Beat], touch_pages_per_s: u32, interval: Duration) -> Verdict {
-    let (Some(last), needed_ns) = (beats.last(), span(touch_pages_per_s).as_nanos()) else {
+pub fn judge(beats: &[Beat], asked: &Asked) -> Verdict {
+    let (Some(last), needed_ns) = (beats.last(), span(asked).as_nanos()) else {
         return Verdict::TooEarly;
     };
     let steady_from =
@@ -71,7 +86,7 @@ pub fn judge(beats: &[Beat], touch_pages_per_s: u32, interval: Duration) -> Verd
     let candidates = steady_from..beats.len().saturating_sub(MIN_BEATS - 1).max(steady_from);
     let first = partition_point(candidates, long_enough);
     let Some(first) = first else { return Verdict::TooEarly };
-    judge_window(beats, first, touch_pages_per_s, interval)
+    judge_window(beats, first, asked)
 }
 
 /// The last index of `range` that holds, where all that hold come first; `None` when none does.
@@ -88,18 +103,34 @@ fn partition_point(range: std::ops::Range<usize>, holds: impl Fn(usize) -> bool)
     clippy::cast_precision_loss,
     reason = "nanoseconds and pages of seconds are far below 2^53"
 )]
-fn judge_window(beats: &[Beat], first: usize, asked: u32, interval: Duration) -> Verdict {
+fn judge_window(beats: &[Beat], first: usize, asked: &Asked) -> Verdict {
     let window = &beats[first..];
     let (Some(begin), Some(end)) = (window.first(), window.last()) else {
         return Verdict::TooEarly;
     };
     let seconds = (end.observer_ns - begin.observer_ns) as f64 / 1e9;
     let achieved = end.pages_written.saturating_sub(begin.pages_written) as f64 / seconds;
-    let deviation = if asked == 0 { achieved } else { achieved / f64::from(asked) - 1.0 };
-    if deviation.abs() > RATE_TOLERANCE {
+    let off = deviation(achieved, asked.touch_pages_per_s);
+    if off.abs() > RATE_TOLERANCE {
         return Verdict::Closed(format!(
-            "the workload touched {achieved:.0} pages/s instead of {asked} pages/s ({:+.1} %)",
-            deviation * 100.0
+            "the workload touched {achieved:.0} pages/s instead of {} pages/s ({:+.1} %)",
+            asked.touch_pages_per_s,
+            off * 100.0
+        ));
+    }
+    if end.disk_errors > 0 {
+        return Verdict::Closed(format!(
+            "the guest's disk answered {} writes with an error",
+            end.disk_errors
+        ));
+    }
+    let written = end.disk_writes.saturating_sub(begin.disk_writes) as f64 / seconds;
+    let off = deviation(written, asked.disk_blocks_per_s);
+    if off.abs() > DISK_RATE_TOLERANCE {
+        return Verdict::Closed(format!(
+            "the disk took {written:.0} blocks/s instead of {} blocks/s ({:+.1} %)",
+            asked.disk_blocks_per_s,
+            off * 100.0
         ));
     }
     let sent = end.sequence.saturating_sub(begin.sequence) as f64;
@@ -112,7 +143,8 @@ fn judge_window(beats: &[Beat], first: usize, asked: u32, interval: Duration) ->
         .map(|pair| pair[1].observer_ns.saturating_sub(pair[0].observer_ns))
         .collect();
     spacing.sort_unstable();
-    let (interval_ms, p99_ms) = (interval.as_secs_f64() * 1e3, percentile(&spacing, 0.99) / 1e6);
+    let (interval_ms, p99_ms) =
+        (asked.interval.as_secs_f64() * 1e3, percentile(&spacing, 0.99) / 1e6);
     if p99_ms > MAX_P99_INTERVALS * interval_ms {
         return Verdict::Closed(format!(
             "the heartbeats were not steady: 1 in 100 came {p99_ms:.1} ms or more after the one before, \
@@ -121,6 +153,11 @@ fn judge_window(beats: &[Beat], first: usize, asked: u32, interval: Duration) ->
     }
     let jitter_ms = (percentile(&spacing, 0.999) / 1e6 - interval_ms).max(0.0);
     Verdict::Open(Opened { first, last: beats.len() - 1, touch_pages_per_s: achieved, jitter_ms })
+}
+
+/// By which share a rate is off; a rate of nothing may have next to nothing.
+fn deviation(achieved: f64, asked: u32) -> f64 {
+    if asked == 0 { achieved } else { achieved / f64::from(asked) - 1.0 }
 }
 
 /// The smallest value that at least this share of the sorted values do not exceed.
@@ -139,7 +176,14 @@ fn percentile(sorted: &[u64], share: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const INTERVAL: Duration = Duration::from_millis(1);
+    /// Judges a guest that was asked for so many pages per second, and for no disk.
+    fn judge(beats: &[Beat], touch_pages_per_s: u32) -> Verdict {
+        super::judge(beats, &asked(touch_pages_per_s, 0))
+    }
+
+    fn asked(touch_pages_per_s: u32, disk_blocks_per_s: u32) -> Asked {
+        Asked { touch_pages_per_s, disk_blocks_per_s, interval: Duration::from_millis(1) }
+    }
 
     fn beats(count: u64, pages_per_beat: f64) -> Vec<Beat> {
         (0..count)
@@ -150,16 +194,16 @@ mod tests {
                 state: State::Steady,
                 pages_written: (i as f64 * pages_per_beat) as u64,
                 pages_dropped: 0,
+                disk_writes: 0,
+                disk_errors: 0,
             })
             .collect()
     }
 
     #[test]
     fn a_second_of_steady_beats_at_the_asked_rate_opens() {
-        assert_eq!(judge(&beats(1000, 5.0), 5000, INTERVAL), Verdict::TooEarly);
-        let Verdict::Open(opened) = judge(&beats(1500, 5.0), 5000, INTERVAL) else {
-            panic!("closed")
-        };
+        assert_eq!(judge(&beats(1000, 5.0), 5000), Verdict::TooEarly);
+        let Verdict::Open(opened) = judge(&beats(1500, 5.0), 5000) else { panic!("closed") };
         assert_eq!((opened.first, opened.last), (499, 1499));
         assert!((opened.touch_pages_per_s - 5000.0).abs() < 10.0, "{opened:?}");
         assert!(opened.jitter_ms < 1e-9, "{opened:?}");
@@ -168,46 +212,72 @@ mod tests {
     #[test]
     fn a_rate_two_percent_off_keeps_it_closed() {
         for rate in [4.85, 5.15] {
-            let verdict = judge(&beats(1500, rate), 5000, INTERVAL);
+            let verdict = judge(&beats(1500, rate), 5000);
             assert!(
                 matches!(&verdict, Verdict::Closed(why) if why.contains("instead of 5000")),
                 "{verdict:?}"
             );
         }
-        assert!(matches!(judge(&beats(1500, 4.95), 5000, INTERVAL), Verdict::Open(_)));
+        assert!(matches!(judge(&beats(1500, 4.95), 5000), Verdict::Open(_)));
     }
 
     #[test]
     fn an_idle_guest_must_not_touch() {
-        assert!(matches!(judge(&beats(1500, 0.0), 0, INTERVAL), Verdict::Open(_)));
-        assert!(matches!(judge(&beats(1500, 1.0), 0, INTERVAL), Verdict::Closed(_)));
+        assert!(matches!(judge(&beats(1500, 0.0), 0), Verdict::Open(_)));
+        assert!(matches!(judge(&beats(1500, 1.0), 0), Verdict::Closed(_)));
     }
 
     #[test]
     fn lost_and_unsteady_beats_keep_it_closed() {
         let mut lossy = beats(1600, 5.0);
         lossy.retain(|beat| beat.sequence % 50 != 0);
-        assert!(
-            matches!(judge(&lossy, 5000, INTERVAL), Verdict::Closed(why) if why.contains("arrive"))
-        );
+        assert!(matches!(judge(&lossy, 5000), Verdict::Closed(why) if why.contains("arrive")));
         let mut rough = beats(1500, 5.0);
         for beat in &mut rough {
             beat.observer_ns += (beat.sequence / 50) * 8_000_000;
         }
-        assert!(matches!(judge(&rough, 5000, INTERVAL), Verdict::Closed(_)));
+        assert!(matches!(judge(&rough, 5000), Verdict::Closed(_)));
     }
 
     #[test]
     fn beats_before_the_workload_is_steady_do_not_count() {
         let mut beats = beats(1500, 5.0);
         beats[900].state = State::Filling;
-        assert_eq!(judge(&beats, 5000, INTERVAL), Verdict::TooEarly);
+        assert_eq!(judge(&beats, 5000), Verdict::TooEarly);
     }
 
     #[test]
     fn a_slow_workload_is_judged_over_a_longer_window() {
-        assert_eq!(span(100), Duration::from_secs(2));
-        assert_eq!(judge(&beats(1500, 0.1), 100, INTERVAL), Verdict::TooEarly);
-        assert!(matches!(judge(&beats(2100, 0.1), 100, INTERVAL), Verdict::Open(_)));
+        assert_eq!(span(&asked(100, 0)), Duration::from_secs(2));
+        assert_eq!(judge(&beats(1500, 0.1), 100), Verdict::TooEarly);
+        assert!(matches!(judge(&beats(2100, 0.1), 100), Verdict::Open(_)));
+    }
+
+    #[test]
+    fn a_disk_that_is_not_written_as_asked_keeps_it_closed() {
+        let window = |disk_rate: u64, disk_errors: u32| {
+            let mut beats = beats(1500, 5.0);
+            for beat in &mut beats {
+                beat.disk_writes = beat.sequence * disk_rate / 1000;
+                beat.disk_errors = disk_errors;
+            }
+            super::judge(&beats, &asked(5000, 400))
+        };
+        assert!(matches!(window(400, 0), Verdict::Open(_)));
+        assert!(matches!(window(390, 0), Verdict::Open(_)));
+        for (rate, errors, why) in
+            [(370, 0, "took 370 blocks/s instead of 400"), (0, 0, "took 0"), (400, 3, "answered 3")]
+        {
+            let verdict = window(rate, errors);
+            assert!(
+                matches!(&verdict, Verdict::Closed(words) if words.contains(why)),
+                "{verdict:?}"
+            );
+        }
+        // Nobody asked for what it writes.
+        let mut beats = beats(1500, 5.0);
+        beats.last_mut().expect("some").disk_writes = 9;
+        assert!(matches!(judge(&beats, 5000), Verdict::Closed(_)));
+        assert_eq!(span(&asked(5000, 50)), Duration::from_secs(4));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Every metric of [`crate::metric::ALL`] gets a value or the reason why it has none.
 
+mod disk;
+
 use super::{heartbeats, observed::Observed, witness::Beat};
 use crate::{
     metric,
@@ -113,6 +115,10 @@ fn find(name: &str, observed: &Observed) -> Found {
             measured(as_f64(observed.counter_behind()), "observer and guest", 1.0)
         }
         metric::VERIFY_TIME => verified(observed, |found| as_f64(found.took_ns) / 1e6),
+        metric::DISK_WRITE_RATE_DURING => disk::write_rate_during(observed),
+        metric::DISK_GAP => disk::gap(observed),
+        metric::DISK_BLOCKS_CHECKED => disk::blocks_checked(observed),
+        metric::DISK_BLOCKS_WRONG => disk::blocks_wrong(observed),
         _ => Err("not measured by this version".to_owned()),
     }
 }
@@ -294,6 +300,10 @@ fn touch_rate_before(observed: &Observed) -> Found {
     measured(gate.touch_pages_per_s, "observer", 1.0)
 }
 
+fn touch_rate_during(observed: &Observed) -> Found {
+    rate_during(observed, |beat| beat.pages_written)
+}
+
 /// The beats that came while the guest was migrated and running.
 fn live_beats(observed: &Observed) -> Result<&[Beat], String> {
     let log = migration(observed)?;
@@ -308,8 +318,8 @@ fn live_beats(observed: &Observed) -> Result<&[Beat], String> {
     Ok(observed.beats.get(first..end).unwrap_or_default())
 }
 
-/// From the first beat after the beginning to the last before the stop.
-fn touch_rate_during(observed: &Observed) -> Found {
+/// How fast a count grew from the first beat after the beginning to the last before the stop.
+fn rate_during(observed: &Observed, count: impl Fn(&Beat) -> u64) -> Found {
     let window = live_beats(observed)?;
     let (Some(begin), Some(end)) = (window.first(), window.last()) else {
         return Err("no heartbeat while the migration was live".to_owned());
@@ -318,11 +328,7 @@ fn touch_rate_during(observed: &Observed) -> Found {
     if seconds < 0.05 {
         return Err(format!("too short to tell: {:.0} ms live", seconds * 1e3));
     }
-    measured(
-        as_f64(end.pages_written.saturating_sub(begin.pages_written)) / seconds,
-        "observer",
-        1.0 / seconds,
-    )
+    measured(as_f64(count(end).saturating_sub(count(begin))) / seconds, "observer", 1.0 / seconds)
 }
 
 /// The touches of the workload while the migration was live, pages per second; `None` when that

@@ -6,6 +6,7 @@
 
 pub(crate) mod cause;
 mod clocks;
+mod disk;
 mod equipment;
 pub mod gate;
 mod heartbeats;
@@ -220,6 +221,7 @@ fn series_of(observed: &Observed, record: &Record) -> Series {
             guest_ns: beat.guest_ns,
             state: beat.state as u64,
             pages_written: beat.pages_written,
+            disk_writes: beat.disk_writes,
         })
         .collect();
     series

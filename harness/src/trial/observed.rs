@@ -8,7 +8,7 @@ use super::{
 use crate::settings::Settings;
 use lab::hypervisor::qemu::migration::{MigrationLog, Side};
 use std::time::Duration;
-use wire::{Layout, Verification};
+use wire::{Layout, State, Verification};
 
 /// The raw material of a record.
 #[derive(Clone, Debug)]
@@ -110,27 +110,38 @@ impl Observed {
     /// counter; the beats' own numbers would.
     #[must_use]
     pub fn counter_behind(&self) -> u64 {
-        let steady = self.beats.iter().filter(|beat| beat.state == wire::State::Steady);
+        let steady = self.beats.iter().filter(|beat| beat.state == State::Steady);
         let mut sent: Vec<&Beat> = steady.collect();
         sent.sort_by_key(|beat| beat.guest_ns);
-        let counts = sent
-            .iter()
-            .map(|beat| beat.pages_written)
-            .chain(self.verification.map(|verification| verification.pages_written));
-        let (mut highest, mut behind) = (0, 0);
-        for count in counts {
-            behind = behind.max(highest - count.min(highest));
-            highest = highest.max(count);
-        }
-        behind
+        let last = self.verification.map(|verification| verification.pages_written);
+        behind(sent.iter().map(|beat| beat.pages_written).chain(last))
     }
+
+    /// Disk writes that the witness had seen acknowledged and that a later beat, or the
+    /// verification, no longer knew of. Later is what the guest sent later, as for touches.
+    #[must_use]
+    pub fn disk_counter_behind(&self) -> u64 {
+        let mut sent: Vec<&Beat> = self.beats.iter().collect();
+        sent.sort_by_key(|beat| beat.guest_ns);
+        let last = self.verification.map(|verification| verification.disk.writes);
+        behind(sent.iter().map(|beat| beat.disk_writes).chain(last))
+    }
+}
+
+/// By how much a count that only grows has fallen behind what it was before, at most.
+fn behind(counts: impl Iterator<Item = u64>) -> u64 {
+    let (mut highest, mut behind) = (0, 0);
+    for count in counts {
+        behind = behind.max(highest - count.min(highest));
+        highest = highest.max(count);
+    }
+    behind
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use wire::State;
 
     /// The guest touches eight pages between two beats.
     fn beat(sequence: u64, touches_lost: u64) -> Beat {
@@ -141,10 +152,12 @@ mod tests {
             state: State::Steady,
             pages_written: 8 * sequence - touches_lost,
             pages_dropped: 0,
+            disk_writes: 0,
+            disk_errors: 0,
         }
     }
 
-    fn behind(beats: Vec<Beat>) -> u64 {
+    fn counter_behind(beats: Vec<Beat>) -> u64 {
         let settings = crate::fixture::completed(0, 5000).settings;
         Observed { beats, ..Observed::new(settings, Duration::from_millis(1)) }.counter_behind()
     }
@@ -152,19 +165,19 @@ mod tests {
     proptest! {
         #[test]
         fn beats_that_a_network_swaps_are_no_lost_memory(order in Just((0..50).collect::<Vec<u64>>()).prop_shuffle()) {
-            prop_assert_eq!(behind(order.into_iter().map(|n| beat(n, 0)).collect()), 0);
+            prop_assert_eq!(counter_behind(order.into_iter().map(|n| beat(n, 0)).collect()), 0);
         }
 
         #[test]
         fn what_the_guest_forgets_at_its_move_is_found(moved in 20_u64..40, lost in 9_u64..100) {
             let mut beats: Vec<Beat> = (0..50).map(|n| beat(n, if n < moved { 0 } else { lost.min(8 * moved) })).collect();
             let most = lost.min(8 * moved) - 8;
-            prop_assert_eq!(behind(beats.clone()), most);
+            prop_assert_eq!(counter_behind(beats.clone()), most);
             // Also where their numbers were forgotten along with them.
             for beat in &mut beats[moved as usize..] {
                 beat.sequence -= 12;
             }
-            prop_assert_eq!(behind(beats), most);
+            prop_assert_eq!(counter_behind(beats), most);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Equipment, Live, Order, gate, links, nodes,
+    Equipment, Live, Order,
+    disk::DiskImage,
+    gate, links, nodes,
     observed::Observed,
     outcome::Ended,
     stages::{Ends, Stage, Trial, failed},
@@ -15,7 +17,7 @@ use crate::{
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use lab::{
-    hypervisor::qemu::{Vm, VmSpec, migration},
+    hypervisor::qemu::{Disk, Vm, VmSpec, migration},
     node::Node,
     units::Bytes,
 };
@@ -64,7 +66,18 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let Trial { lab, equipment, order, .. } = trial;
     let [source, target, witness] = nodes::of(lab, order)?;
     let address = lab.spec.networks.guest.guest_address(0);
-    let vm = |node: &Node, kernel: Utf8PathBuf, program: &QemuName, incoming: bool| {
+    if !order.settings.disk.is_none() {
+        running.disk = Some(DiskImage::of(order, source, target)?);
+    }
+    let [source_disk, target_disk] = match &running.disk {
+        Some(image) => image.make(order.settings.disk.bytes()).await?.map(Some),
+        None => [None, None],
+    };
+    let vm = |node: &Node,
+              kernel: Utf8PathBuf,
+              program: &QemuName,
+              incoming: bool,
+              disk: Option<Disk>| {
         let binary = equipment
             .program(program)
             .with_context(|| format!("the run has no QEMU named `{program}`"))?;
@@ -79,6 +92,7 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
             tap: node.tap.clone(),
             incoming,
             memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
+            disk,
         })
     };
     let programs = &order.settings.qemu;
@@ -88,8 +102,8 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
         target.deliver(&equipment.guest),
         witness.deliver(&equipment.observer),
     )?;
-    let source_spec = vm(source, source_guest, &programs.source, false)?;
-    let target_spec = vm(target, target_guest, &programs.target, true)?;
+    let source_spec = vm(source, source_guest, &programs.source, false, source_disk)?;
+    let target_spec = vm(target, target_guest, &programs.target, true, target_disk)?;
     // The observer listens before the guest can beat.
     running.witness = Some(Witness::start(witness, &observer, address).await?);
     let links = async {
@@ -108,6 +122,7 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
 
 fn config(order: &Order) -> Config {
     let Settings { working_set, filled, touch_rate, pattern, content, .. } = &order.settings;
+    let Settings { disk, disk_write_rate, .. } = &order.settings;
     Config {
         seed: order.guest_seed,
         working_set_pages: working_set.pages(),
@@ -126,6 +141,8 @@ fn config(order: &Order) -> Config {
             Content::Sparse => wire::Content::Sparse,
             Content::Zero => wire::Content::Zero,
         },
+        disk_blocks: disk.bytes().pages(),
+        disk_writes_per_s: disk_write_rate.0,
     }
 }
 
@@ -167,11 +184,15 @@ async fn fill(
 }
 
 async fn gate(witness: &mut Witness, equipment: &Equipment, order: &Order) -> Stage<gate::Opened> {
-    let rate = order.settings.touch_rate.0;
+    let asked = gate::Asked {
+        touch_pages_per_s: order.settings.touch_rate.0,
+        disk_blocks_per_s: order.settings.disk_write_rate.0,
+        interval: order.heartbeat_interval,
+    };
     let mut verdict = gate::Verdict::TooEarly;
     let opened = witness
-        .watch(0, gate::span(rate) + equipment.patient(GATE_PATIENCE), |beats| {
-            verdict = gate::judge(beats, rate, order.heartbeat_interval);
+        .watch(0, gate::span(&asked) + equipment.patient(GATE_PATIENCE), |beats| {
+            verdict = gate::judge(beats, &asked);
             match &verdict {
                 gate::Verdict::Open(opened) => Some(*opened),
                 _ => None,

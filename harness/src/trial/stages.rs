@@ -11,7 +11,7 @@ use super::{
     rounds,
     stopwatch::Stopwatch,
     tear_down::{Role, Running},
-    witness::Witness,
+    witness::{Beat, Witness},
 };
 use crate::{record::Outcome, settings::BandwidthLimit};
 use lab::{
@@ -20,6 +20,7 @@ use lab::{
         Vm,
         migration::{self, End, MigrationOrder, SendCap},
     },
+    units::Bytes,
 };
 use std::{net::SocketAddrV4, time::Duration};
 use wire::Message;
@@ -28,6 +29,12 @@ use wire::Message;
 const MIGRATION_PORT: u16 = 49_152;
 /// For the guest to beat again after its move.
 const BEAT_DEADLINE: Duration = Duration::from_secs(5);
+/// For the guest's disk to take [`WRITES_AFTER`] writes after its move, beyond the time in which
+/// they fall due. A storage that is busy with others takes its time.
+const DISK_DEADLINE: Duration = Duration::from_secs(10);
+/// Disk writes that the guest is seen to do after its move: more than may have been in flight (4),
+/// which the source has done and the guest only learns of now.
+const WRITES_AFTER: u32 = 8;
 /// A stage either lets the next one begin, or ends the trial.
 pub type Stage<T = ()> = Result<T, Ended>;
 
@@ -220,7 +227,7 @@ async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
                 () = target_ended => None,
             };
             match beats {
-                Some(()) => Ok(()),
+                Some(()) => writes_again(order, witness).await,
                 None => Err(silent(
                     target,
                     "the guest is dead: no heartbeat after the move",
@@ -236,6 +243,29 @@ async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
         End::Cancelled => Err(Ended::new(Outcome::Cancelled, "cancelled by somebody else")),
         End::Failed(words) => Err(Ended::new(Outcome::Failed, words)),
     }
+}
+
+/// Waits until the guest's disk takes writes on the target: that the guest runs there says nothing
+/// of its disk. Errors are left to the verification, which tells of them.
+async fn writes_again(order: &Order, witness: &mut Witness) -> Stage {
+    let rate = order.settings.disk_write_rate;
+    if rate.is_zero() {
+        return Ok(());
+    }
+    let beats = witness.beats();
+    let before = beats.last().map_or(0, |beat| beat.disk_writes);
+    let writing_s = f64::from(WRITES_AFTER) / f64::from(rate.0);
+    let deadline = DISK_DEADLINE + Duration::from_secs_f64(writing_s);
+    let written = |beats: &[Beat]| {
+        let last = beats.last()?;
+        let enough = last.disk_writes >= before + u64::from(WRITES_AFTER);
+        (enough || last.disk_errors > 0).then_some(())
+    };
+    let written = witness.watch(beats.len(), deadline, written).await.map_err(failed)?;
+    written.ok_or_else(|| {
+        let what = format!("the guest's disk took no writes within {deadline:?} after the move");
+        Ended::new(Outcome::Corrupt, what)
+    })
 }
 
 /// Why a migration did not converge.
@@ -261,7 +291,9 @@ async fn verify(
     equipment: &Equipment,
     observed: &mut Observed,
 ) -> Stage {
-    let deadline = equipment.patient(walk_deadline(observed.settings.memory));
+    let settings = &observed.settings;
+    let walked = Bytes(settings.memory.0 + settings.disk.bytes().0);
+    let deadline = equipment.patient(walk_deadline(walked));
     let ask = |request| Message::Verify { request };
     let holder_ended = holder.exited();
     let answer = tokio::select! {

@@ -1,6 +1,6 @@
-//! The processes of a trial, and their end.
+//! The processes of a trial and the image of its guest's disk, and their end.
 
-use super::witness::Witness;
+use super::{disk::DiskImage, witness::Witness};
 use lab::{hypervisor::qemu::Vm, node::Exit};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -19,7 +19,7 @@ pub enum Role {
     Witness,
 }
 
-/// What a trial has running. Dropping it ends everything too, but does not wait.
+/// What a trial has running. Dropping it ends every process too, but does not wait.
 #[derive(Debug, Default)]
 pub struct Running {
     /// QEMU on the source.
@@ -28,6 +28,8 @@ pub struct Running {
     pub target: Option<Vm>,
     /// The observer on the witness.
     pub witness: Option<Witness>,
+    /// The image of the guest's disk.
+    pub disk: Option<DiskImage>,
 }
 
 impl Running {
@@ -44,7 +46,8 @@ impl Running {
         .find_map(|(lost, role)| lost.then_some(role))
     }
 
-    /// Ends everything, waits until it has ended, and gives what the QEMUs had said.
+    /// Ends everything, waits until it has ended, removes the disk's image, and gives what the
+    /// QEMUs had said.
     pub async fn end(mut self) -> String {
         for vm in [&self.source, &self.target].into_iter().flatten() {
             vm.kill();
@@ -67,6 +70,11 @@ impl Running {
         }
         if let Some(witness) = &mut self.witness {
             let _ended = timeout(END_DEADLINE, witness.wait()).await;
+        }
+        if let Some(disk) = &self.disk
+            && let Err(error) = disk.remove().await
+        {
+            log += &format!("disk: {error:#}\n");
         }
         log
     }

@@ -38,6 +38,10 @@ pub struct Beat {
     pub pages_written: u64,
     /// Touches given up.
     pub pages_dropped: u64,
+    /// Writes that the guest's disk has acknowledged.
+    pub disk_writes: u64,
+    /// Writes that it has answered with an error.
+    pub disk_errors: u32,
 }
 
 /// A running observer. Dropping it ends it.
@@ -200,7 +204,17 @@ fn parse_ready(line: &str) -> Option<i128> {
 }
 
 fn parse_beat(fields: &[&str], guest: Ipv4Addr) -> Option<Beat> {
-    let &[observer_ns, from, sequence, guest_ns, state, pages_written, pages_dropped] = fields
+    let &[
+        observer_ns,
+        from,
+        sequence,
+        guest_ns,
+        state,
+        pages_written,
+        pages_dropped,
+        disk_writes,
+        disk_errors,
+    ] = fields
     else {
         return None;
     };
@@ -218,6 +232,8 @@ fn parse_beat(fields: &[&str], guest: Ipv4Addr) -> Option<Beat> {
         },
         pages_written: pages_written.parse().ok()?,
         pages_dropped: pages_dropped.parse().ok()?,
+        disk_writes: disk_writes.parse().ok()?,
+        disk_errors: disk_errors.parse().ok()?,
     })
 }
 
@@ -235,7 +251,7 @@ mod tests {
     #[test]
     fn a_beat_of_the_guest_is_read_and_a_stranger_is_not() {
         let guest = Ipv4Addr::new(10, 77, 0, 200);
-        let fields = ["5", "10.77.0.200", "1", "2", "steady", "3", "4"];
+        let fields = ["5", "10.77.0.200", "1", "2", "steady", "3", "4", "5", "6"];
         let beat = Beat {
             observer_ns: 5,
             sequence: 1,
@@ -243,10 +259,12 @@ mod tests {
             state: State::Steady,
             pages_written: 3,
             pages_dropped: 4,
+            disk_writes: 5,
+            disk_errors: 6,
         };
         assert_eq!(parse_beat(&fields, guest), Some(beat));
         assert_eq!(parse_beat(&fields, Ipv4Addr::new(10, 77, 0, 1)), None);
-        assert_eq!(parse_beat(&fields[..6], guest), None);
+        assert_eq!(parse_beat(&fields[..8], guest), None);
     }
 
     #[test]

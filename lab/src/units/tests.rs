@@ -8,6 +8,7 @@ fn quantities_are_read_and_written() {
     assert_eq!(Bytes(1536 << 20).to_string(), "1536 MiB");
     assert_eq!("1 Gbit/s".parse(), Ok(BitRate(1_000_000_000)));
     assert_eq!("5_000 pages/s".parse(), Ok(PageRate(5000)));
+    assert_eq!("200 blocks/s".parse(), Ok(BlockRate(200)));
     assert_eq!(Millis(300).to_string(), "300 ms");
     assert_eq!(Millis(90_000).to_string(), "90 s");
 }
@@ -32,6 +33,8 @@ fn a_near_miss_has_a_hint() {
     assert!(of(hint("100 MB/s".parse::<BitRate>().unwrap_err())).contains("bits, not bytes"));
     assert!(of(hint("400 Mbit/s".parse::<ByteRate>().unwrap_err())).contains("bytes, not bits"));
     assert_eq!(of(hint("5000 Pages".parse::<PageRate>().unwrap_err())), "write pages/s");
+    assert_eq!(of(hint("100 IOPS".parse::<BlockRate>().unwrap_err())), "write blocks/s");
+    assert!(of(hint("1 MiB/s".parse::<BlockRate>().unwrap_err())).contains("256 blocks/s"));
     assert_eq!(of(hint("3 seconds".parse::<Millis>().unwrap_err())), "write s");
     assert_eq!(hint("fast".parse::<BitRate>().unwrap_err()), None);
 }

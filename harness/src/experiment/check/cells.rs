@@ -20,6 +20,7 @@ pub(super) fn check(parsed: &Parsed<Experiment>, problems: &mut Vec<Problem>) {
         let cell = Cell { parsed, levels, include: index.checked_sub(own) };
         cell.sizes(problems);
         cell.workload(problems);
+        cell.disk(problems);
     }
 }
 
@@ -101,6 +102,27 @@ impl Cell<'_> {
                 .hint(format!("{HOTSPOT_PAGES} pages, 40 KiB, are the least")),
             );
         }
+    }
+
+    fn disk(&self, problems: &mut Vec<Problem>) {
+        let Levels { disk, disk_write_rate, .. } = *self.levels;
+        let (message, hint) = match (disk.is_none(), disk_write_rate.is_zero()) {
+            (false, true) => (
+                format!(
+                    "a disk of {disk} that nothing is written to measures nothing of a storage"
+                ),
+                "give it a `disk_write_rate`, such as `200 blocks/s`",
+            ),
+            (true, false) => (
+                format!("a disk_write_rate of {disk_write_rate} has no disk to write to"),
+                "give the guest a `disk`, such as `16 MiB`, or no rate, by an include of its own",
+            ),
+            _ => return,
+        };
+        problems.push(
+            Problem::new(self.place(&["disk_write_rate", "disk"]), message)
+                .hint(self.or_exclude(hint)),
+        );
     }
 
     /// A hint; a cell of the factorial can also be left out.

@@ -3,11 +3,11 @@
 use super::possible;
 use crate::{
     experiment::{Experiment, Filled, LinkRate, Selection, qemus},
-    settings::BandwidthLimit,
+    settings::{BandwidthLimit, DiskSize},
 };
 use lab::{
     spec::LINK_RATE,
-    units::{ByteRate, Bytes, Millis, PageRate},
+    units::{BlockRate, ByteRate, Bytes, Millis, PageRate},
     yaml::{Parsed, Problem},
 };
 use std::ops::RangeInclusive;
@@ -19,6 +19,10 @@ const MEMORY_STEP: Bytes = Bytes(1 << 20);
 const PAGE: Bytes = Bytes(4096);
 /// 4 GB/s of rewritten pages: more than a guest of one vCPU writes.
 const TOUCH_RATE: RangeInclusive<PageRate> = PageRate(0)..=PageRate(1_000_000);
+/// What a guest reads back and checks in some seconds.
+const DISK: RangeInclusive<Bytes> = Bytes(4096)..=Bytes(1 << 30);
+/// Four writes are in flight at most, and the guest looks for answers once a millisecond.
+const DISK_WRITE_RATE: RangeInclusive<BlockRate> = BlockRate(0)..=BlockRate(4000);
 /// QEMU's own upper bound.
 const DOWNTIME_LIMIT: RangeInclusive<Millis> = Millis(1)..=Millis(2_000_000);
 /// QEMU takes 0 for no cap at all.
@@ -115,6 +119,17 @@ fn impossible(
         } else if !size.0.is_multiple_of(PAGE.0) {
             refuse(name, &size, format!("it comes in whole pages of {PAGE}"));
         }
+    }
+    if let Some(DiskSize::Size(size)) = level.disk {
+        if !DISK.contains(&size) {
+            refuse("disk", &size, format!("possible: {}, or `none`", possible(&DISK)));
+        } else if !size.0.is_multiple_of(PAGE.0) {
+            refuse("disk", &size, format!("it comes in whole blocks of {PAGE}"));
+        }
+    }
+    if let Some(rate) = level.disk_write_rate.filter(|rate| !DISK_WRITE_RATE.contains(rate)) {
+        let most = DISK_WRITE_RATE.end();
+        refuse("disk_write_rate", &rate, format!("{most} is the most: a guest writes no faster"));
     }
     if let Some(rate) = level.touch_rate.filter(|rate| !TOUCH_RATE.contains(rate)) {
         refuse("touch_rate", &rate, format!("{} is the most: 4 GB/s", TOUCH_RATE.end()));

@@ -4,6 +4,7 @@ use super::machine;
 use crate::units::Bytes;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::net::Ipv4Addr;
 
 /// What executes the guest's instructions.
@@ -24,6 +25,44 @@ impl Accelerator {
             Self::Kvm => "kvm",
             Self::Tcg => "tcg",
         }
+    }
+}
+
+/// A guest's disk: an image that both ends of a migration can reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// The raw image's file, as the node sees it. Its size is the disk's.
+    pub file: Utf8PathBuf,
+    /// Whether reads and writes go past the node's page cache (`O_DIRECT`). Between machines they
+    /// must: the target would otherwise read what its own cache had before the move.
+    pub direct: bool,
+}
+
+impl Disk {
+    /// Node of QEMU's block graph, and the device's drive.
+    const NODE: &str = "disk";
+
+    /// What `-blockdev` takes: the raw format over the file. As JSON, where no character of a
+    /// path means anything.
+    fn blockdev(&self) -> String {
+        json!({
+            "node-name": Self::NODE,
+            "driver": "raw",
+            "cache": { "direct": self.direct },
+            "file": {
+                "driver": "file",
+                "filename": self.file,
+                "aio": "threads",
+                "cache": { "direct": self.direct },
+            },
+        })
+        .to_string()
+    }
+
+    /// What `-device` takes. Errors go to the guest, which counts them: QEMU would otherwise stop
+    /// a guest whose storage is full.
+    fn device() -> String {
+        format!("virtio-blk-pci,drive={},disable-legacy=on,werror=report,rerror=report", Self::NODE)
     }
 }
 
@@ -52,6 +91,8 @@ pub struct VmSpec {
     /// File that holds the guest's memory, for those who must reach it from outside; otherwise
     /// the memory is QEMU's own.
     pub memory_file: Option<Utf8PathBuf>,
+    /// The guest's disk, if it has one.
+    pub disk: Option<Disk>,
 }
 
 impl VmSpec {
@@ -87,6 +128,10 @@ impl VmSpec {
             "-device",
             &format!("virtio-net-pci,netdev=lan,mac={mac},romfile=,disable-legacy=on"),
         );
+        if let Some(disk) = &self.disk {
+            option("-blockdev", &disk.blockdev());
+            option("-device", &Disk::device());
+        }
         option("-serial", "file:/dev/stderr");
         option("-device", "isa-debug-exit,iobase=0xf4,iosize=4");
         option("-chardev", "stdio,id=monitor,signal=off");
@@ -104,9 +149,8 @@ impl VmSpec {
 mod tests {
     use super::*;
 
-    #[test]
-    fn both_ends_have_the_machine_that_is_pinned() {
-        let spec = |machine: Option<&str>, incoming| VmSpec {
+    fn spec(machine: Option<&str>, incoming: bool) -> VmSpec {
+        VmSpec {
             binary: "/opt/qemu".into(),
             accelerator: Accelerator::Tcg,
             tcg_cache_mib: None,
@@ -117,15 +161,38 @@ mod tests {
             tap: "tap0".to_owned(),
             incoming,
             memory_file: incoming.then(|| "/memory".into()),
-        };
-        let machine = |spec: VmSpec| {
-            let argv = spec.argv();
-            let at = argv.iter().position(|argument| argument == "-machine").expect("one");
-            argv[at + 1].clone()
-        };
+            disk: None,
+        }
+    }
+
+    /// What follows this option, each time.
+    fn values(spec: &VmSpec, option: &str) -> Vec<String> {
+        let argv = spec.argv();
+        let at = argv.iter().zip(&argv[1..]).filter(|(name, _)| *name == option);
+        at.map(|(_, value)| value.clone()).collect()
+    }
+
+    #[test]
+    fn both_ends_have_the_machine_that_is_pinned() {
+        let machine = |spec: VmSpec| values(&spec, "-machine").concat();
         assert_eq!(machine(spec(None, false)), "pc,usb=off");
         assert_eq!(machine(spec(Some("pc-i440fx-7.2"), false)), "pc-i440fx-7.2,usb=off");
         let target = machine(spec(Some("pc-i440fx-7.2"), true));
         assert_eq!(target, "pc-i440fx-7.2,usb=off,memory-backend=ram");
+    }
+
+    #[test]
+    fn both_ends_have_the_same_disk_past_the_page_cache() {
+        let disk = Some(Disk { file: "/shared/a, b.raw".into(), direct: true });
+        let [source, target] =
+            [false, true].map(|incoming| VmSpec { disk: disk.clone(), ..spec(None, incoming) });
+        for option in ["-blockdev", "-device"] {
+            assert_eq!(values(&source, option), values(&target, option), "{option}");
+        }
+        let blockdev: serde_json::Value =
+            serde_json::from_str(&values(&source, "-blockdev").concat()).unwrap();
+        assert_eq!(blockdev["file"]["filename"], "/shared/a, b.raw");
+        assert_eq!(blockdev["file"]["cache"]["direct"], true);
+        assert!(values(&spec(None, false), "-blockdev").is_empty());
     }
 }

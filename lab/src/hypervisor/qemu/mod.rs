@@ -12,6 +12,6 @@ pub mod probe;
 mod qmp;
 mod vm;
 
-pub use arguments::{Accelerator, VmSpec};
+pub use arguments::{Accelerator, Disk, VmSpec};
 pub use qmp::{Event, Qmp, QmpError};
 pub use vm::Vm;

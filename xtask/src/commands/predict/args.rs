@@ -5,9 +5,11 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use harness::{
     experiment::{Filled, Levels, LinkRate},
-    settings::{BandwidthLimit, Content, MigrationNetwork, Pattern, QemuPair, level::Level},
+    settings::{
+        BandwidthLimit, Content, DiskSize, MigrationNetwork, Pattern, QemuPair, level::Level,
+    },
 };
-use lab::units::{Bytes, Millis, PageRate};
+use lab::units::{BlockRate, Bytes, Millis, PageRate};
 
 /// Examples for `--help`.
 pub const EXAMPLES: &str = "\
@@ -99,6 +101,8 @@ impl PredictArgs {
         let levels = Levels {
             network: MigrationNetwork::Dedicated,
             qemu: QemuPair::lab(),
+            disk: DiskSize::None,
+            disk_write_rate: BlockRate(0),
             memory,
             working_set: self.working_set.unwrap_or(Bytes(memory.0 / 8 / 4096 * 4096)),
             filled: self.filled.unwrap_or(Filled::Memory),
