@@ -58,6 +58,7 @@ fn record(trial: u32, touch_rate: u32, link_rate: &str, outcome: Outcome) -> Rec
             overhead_s: 0.0,
         },
         host_load: 0.8,
+        lab_faults: Vec::new(),
     };
     let rate = f64::from(touch_rate);
     set(&mut record, metric::TOUCH_RATE_SET, rate, "settings", 1.0);

@@ -44,6 +44,10 @@ pub struct Record {
     pub phases: Phases,
     /// Load of the machine the harness runs on, one-minute average, when the trial began.
     pub host_load: f64,
+    /// What was wrong with the lab when the run was begun or resumed, in words
+    /// ([`crate::lab_check::LabCheck::faults`]); absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lab_faults: Vec<String>,
 }
 
 /// The roles of the three nodes, by name.

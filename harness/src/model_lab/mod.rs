@@ -86,6 +86,7 @@ impl VirtualTrials {
             // Nothing but the migration takes any of its time.
             phases: Phases { migrate_s, wall_s: migrate_s, ..Phases::default() },
             host_load: 0.0,
+            lab_faults: Vec::new(),
         }
     }
 }

@@ -73,6 +73,8 @@ struct Line<'a> {
     rounds: Vec<Round>,
     phases: Phases,
     host_load: f64,
+    #[serde(default, borrow)]
+    lab_faults: Vec<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +157,7 @@ impl Line<'_> {
             rounds,
             phases,
             host_load,
+            lab_faults,
         } = record;
         (*schema, *trial, *block) = (self.schema, self.trial, self.block);
         (*started, *outcome) = (self.started, self.outcome);
@@ -171,6 +174,10 @@ impl Line<'_> {
             (_, new) => *reason = new.map(|Text(new)| new.into_owned()),
         }
         fill_metrics(metrics, self.metrics.0);
+        // Those of the record before, mostly.
+        if !lab_faults.iter().eq(self.lab_faults.iter().map(|Text(fault)| fault.as_ref())) {
+            *lab_faults = self.lab_faults.into_iter().map(|Text(it)| it.into_owned()).collect();
+        }
     }
 }
 

@@ -160,6 +160,7 @@ pub async fn run(
         metrics,
         rounds,
         host_load,
+        lab_faults: Vec::new(),
     };
     let series = series_of(&observed, &record);
     Ok(Finished { record, series, log })
