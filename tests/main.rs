@@ -11,6 +11,7 @@ mod interruption;
 mod judging;
 mod kills;
 mod known_bad_qemu;
+mod lab_check;
 mod model_lab;
 mod model_verdicts;
 mod network;

@@ -283,6 +283,7 @@ pub fn manifest() -> Manifest {
             set: "1 Gbit/s".parse().ok(),
             carried_bits_per_s: 951e6,
         }],
+        lab_checks: Vec::new(),
         filter: None,
         shard: None,
         warnings: Vec::new(),

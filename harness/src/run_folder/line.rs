@@ -130,6 +130,7 @@ mod tests {
             machine: Some("pc-i440fx-10.0".to_owned()),
         });
         record.reason = Some("qemu said: ünhappy\n".repeat(5000));
+        record.lab_faults = vec!["ü".repeat(120); crate::lab_check::MOST_FAULTS + 1];
         for definition in crate::metric::ALL.iter().step_by(2) {
             let reason = "the answer lacked it; ".repeat(100);
             record.metrics.insert(definition.name.into(), Metric::Unavailable(reason));

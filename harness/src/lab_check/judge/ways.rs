@@ -174,7 +174,10 @@ fn mtu(found: Finding, way: &Way, network: &Network) -> Finding {
         }
         Reading::Measured(mtu) => *mtu,
         Reading::Failed(why) => {
-            let remedy = format!("{} must have the address {}", way.to, way.address);
+            let remedy = format!(
+                "both nodes must have their addresses in this network, and their links be up{}",
+                look(way, "ip addr")
+            );
             return found.said(format!("not measured: {why}")).with(Severity::Fail, remedy);
         }
     };

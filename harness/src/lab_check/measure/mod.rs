@@ -9,7 +9,7 @@ pub mod rate;
 mod storage;
 
 use super::{Asked, Clock, Measured, Offset, Reading};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use camino::Utf8PathBuf;
 use lab::{RunningLab, node::Node};
 use std::{
@@ -38,9 +38,17 @@ impl Station {
         program.chain(arguments.iter().copied()).map(str::to_owned).collect()
     }
 
-    /// Runs the observer to its end and gives what it printed.
+    /// Runs the observer to its end and gives what it printed; where it complains, its own words
+    /// are the error.
     async fn observe(&self, arguments: &[&str]) -> Result<String> {
-        self.node.run(&self.observer(arguments), DEADLINE).await
+        let said = self.node.run(&self.observer(arguments), DEADLINE).await;
+        said.map_err(|error| {
+            let text = format!("{error:#}");
+            match text.rsplit_once("observer: ") {
+                Some((_, words)) => anyhow!("{}", words.to_owned()),
+                None => error,
+            }
+        })
     }
 }
 

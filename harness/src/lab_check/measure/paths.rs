@@ -52,7 +52,7 @@ async fn echo(station: &Station, addresses: &[String]) -> Result<Process> {
         if let Some(mut stderr) = echo.stderr.take() {
             timeout(DEADLINE, stderr.read_to_string(&mut words)).await.ok();
         }
-        bail!("{}", words.trim());
+        bail!("{}", words.trim().trim_start_matches("observer: "));
     }
     Ok(echo)
 }

@@ -11,6 +11,7 @@ use harness::lab_check::{Finding, LabCheck, Severity, What};
 struct Row<'a> {
     severity: Severity,
     cells: [String; 5],
+    why: Option<&'a str>,
     remedy: Option<&'a str>,
 }
 
@@ -18,31 +19,29 @@ struct Row<'a> {
 pub fn render(lab: &str, check: &LabCheck, paint: Paint, unicode: bool) -> String {
     let count = |severity| check.of(severity).count();
     let (failed, warned, ok) = (count(Severity::Fail), count(Severity::Warn), count(Severity::Ok));
-    let came = match (failed, warned) {
-        (0, 0) => {
-            format!("{} its check: all {ok} findings are as they should be", paint.good("passed"))
-        }
-        (0, _) => format!(
-            "{} its check: {warned} of {} findings deserve a look",
-            paint.warning("passed"),
-            warned + ok
-        ),
-        _ => format!(
-            "{} its check: {failed} of {} findings",
-            paint.error("failed"),
-            failed + warned + ok
-        ),
-    };
+    let verdict = if failed > 0 { paint.error("failed") } else { paint.good("passed") };
+    let mut counts = vec![format!("{} findings", failed + warned + ok)];
+    if failed > 0 {
+        counts.push(format!("{failed} failed"));
+    }
+    if warned > 0 {
+        counts.push(format!("{warned} to look at"));
+    }
+    let counts = counts.join(", ");
     let rows = rows(check);
     let cells: Vec<[String; 5]> = rows.iter().map(|row| row.cells.clone()).collect();
     let lines = aligned([Align::Left; 5], &cells);
-    let mut text = vec![format!("the lab `{lab}` {came} ({:.1} s)", check.seconds), String::new()];
+    let mut text = vec![
+        format!("the lab `{lab}` {verdict} its check: {counts} ({:.1} s)", check.seconds),
+        String::new(),
+    ];
     for (row, line) in rows.iter().zip(lines) {
         text.push(match row.severity {
             Severity::Fail => painted(&line, |word| paint.error(word)),
             Severity::Warn => painted(&line, |word| paint.warning(word)),
             Severity::Ok => painted(&line, |word| paint.good(word)),
         });
+        text.extend(row.why.map(|why| format!("         why: {why}")));
         text.extend(row.remedy.map(|remedy| format!("         remedy: {remedy}")));
     }
     let text = text.join("\n") + "\n";
@@ -58,9 +57,15 @@ fn painted(line: &str, paint: impl Fn(&str) -> String) -> String {
 fn rows(check: &LabCheck) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
     for finding in check.of(Severity::Fail).chain(check.of(Severity::Warn)) {
+        // What went wrong may be long, and what there is instead of a number is short.
+        let (measured, why) = match finding.measured.split_once(": ") {
+            Some((measured, why)) if finding.value.is_none() => (measured, Some(why)),
+            _ => (finding.measured.as_str(), None),
+        };
         rows.push(Row {
             severity: finding.severity,
-            cells: cells(finding, finding.whose(), finding.measured.clone()),
+            cells: cells(finding, finding.whose(), measured.to_owned()),
+            why,
             remedy: finding.remedy.as_deref(),
         });
     }
@@ -76,7 +81,7 @@ fn rows(check: &LabCheck) -> Vec<Row<'_>> {
     rows.extend(groups.iter().filter_map(|group| {
         let first = group.first()?;
         let cells = cells(first, whose(group), range(group));
-        Some(Row { severity: Severity::Ok, cells, remedy: None })
+        Some(Row { severity: Severity::Ok, cells, why: None, remedy: None })
     }));
     rows
 }
