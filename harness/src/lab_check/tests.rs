@@ -1,7 +1,7 @@
 //! The judgement of a lab: all well, and each fault.
 
 use super::*;
-use crate::link_check::LinkCheck;
+use crate::{link_check::LinkCheck, settings::MigrationNetwork};
 use lab::{spec::LabSpec, units::BitRate};
 use std::fmt::Write;
 
@@ -205,6 +205,7 @@ fn rates_are_held_to_their_tolerance() {
     let link = |set| LinkCheck {
         from: "node1".to_owned(),
         to: "node2".to_owned(),
+        network: MigrationNetwork::Dedicated,
         set,
         carried_bits_per_s: 4e8,
     };
@@ -240,13 +241,14 @@ fn records_name_a_few_faults_in_short() {
     let mut slow = judge::shaping(&LinkCheck {
         from: "node1".to_owned(),
         to: "node2".to_owned(),
+        network: MigrationNetwork::Shared,
         set: Some(BitRate(1_000_000_000)),
         carried_bits_per_s: 3.1e8,
     });
     check.add(slow.clone());
     assert!(!check.passed());
     assert_eq!(check.findings[0], slow, "the worst is first");
-    assert_eq!(check.faults(), ["migration rate node1→node2: 310 Mbit/s of 1 Gbit/s"]);
+    assert_eq!(check.faults(), ["guest rate node1→node2: 310 Mbit/s of 1 Gbit/s"]);
     slow.measured = "no: a\nlong story ".repeat(100);
     for _ in 0..20 {
         check.add(slow.clone());
