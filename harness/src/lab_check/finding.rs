@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// As many faults are named in each record, so that its line stays short.
-pub const MOST_FAULTS: usize = 6;
+pub const MOST_FAULTS: usize = 4;
 
 /// One check of a lab: what was measured and what that means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -178,14 +178,15 @@ impl LabCheck {
     }
 }
 
-/// Longest fault in a record, characters.
-const LONGEST_FAULT: usize = 120;
+/// Longest fault in a record, bytes.
+pub const MAX_FAULT_BYTES: usize = 100;
 
 /// One line, and not a long one: what a program complained may be any text.
 fn short(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= LONGEST_FAULT {
+    if text.len() <= MAX_FAULT_BYTES {
         return text;
     }
-    text.chars().take(LONGEST_FAULT - 1).chain(['…']).collect()
+    let end = text.floor_char_boundary(MAX_FAULT_BYTES - '…'.len_utf8());
+    format!("{}…", &text[..end])
 }

@@ -9,7 +9,7 @@ mod measure;
 mod measured;
 pub mod tolerance;
 
-pub use finding::{Finding, LabCheck, MOST_FAULTS, Severity, What};
+pub use finding::{Finding, LabCheck, MAX_FAULT_BYTES, MOST_FAULTS, Severity, What};
 pub(crate) use measure::rate;
 pub use measured::{
     Clock, Facts, Machine, Measured, Offset, Reading, RoundTrip, Seen, Store, Way, Wrote,

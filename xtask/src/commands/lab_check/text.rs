@@ -135,3 +135,50 @@ fn range(group: &[&Finding]) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::color::ColorChoice;
+    use harness::lab_check::Measured;
+
+    fn finding(severity: Severity, what: What, nodes: [&str; 2], measured: &str) -> Finding {
+        let value = measured.split(' ').next().and_then(|number| number.parse().ok());
+        Finding {
+            severity,
+            what,
+            network: Some("migration".to_owned()),
+            nodes: nodes.map(str::to_owned).to_vec(),
+            expected: "1 Gbit/s".to_owned(),
+            measured: measured.to_owned(),
+            tolerance: "85 % to 110 %".to_owned(),
+            value,
+            unit: None,
+            remedy: (severity != Severity::Ok).then(|| "mend it".to_owned()),
+        }
+    }
+
+    #[test]
+    fn failures_come_first_and_what_is_alike_is_one_line() {
+        let rate =
+            |severity, from, to, measured| finding(severity, What::Rate, [from, to], measured);
+        let mut check = LabCheck {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            seconds: 2.345,
+            findings: Vec::new(),
+            measured: Measured::default(),
+        };
+        check.add(rate(Severity::Ok, "a", "b", "941 Mbit/s"));
+        check.add(rate(Severity::Ok, "b", "c", "938 Mbit/s"));
+        check.add(finding(Severity::Warn, What::RoundTrip, ["a", "b"], "1 ms, 1 lost"));
+        check.add(rate(Severity::Fail, "c", "a", "310 Mbit/s"));
+        check.add(rate(Severity::Fail, "c", "b", "not measured: Connection refused"));
+        let text = render("x", &check, Paint::stdout(ColorChoice::Never), false);
+        insta::assert_snapshot!(text, @"");
+        let painted = render("x", &check, Paint::stdout(ColorChoice::Always), true);
+        assert!(painted.contains("\x1b[1;31mFAILED\x1b[0m   migration rate"), "{painted}");
+        check.findings.retain(|finding| finding.severity == Severity::Ok);
+        let text = render("x", &check, Paint::stdout(ColorChoice::Never), true);
+        assert!(text.starts_with("the lab `x` passed its check: 2 findings (2.3 s)\n"), "{text}");
+    }
+}
