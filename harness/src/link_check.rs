@@ -47,7 +47,7 @@ pub async fn check(
     let carried_bits_per_s = rate::carried(
         End { node: from, observer: &here },
         End { node: to, observer: &there },
-        to.address(link),
+        &to.address(link).to_string(),
         set,
     )
     .await?;

@@ -1,7 +1,6 @@
 //! What was measured of a lab, as it came.
 
 use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
 
 /// Everything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,7 +70,7 @@ pub struct Way {
     /// Where it ends.
     pub to: String,
     /// The address there.
-    pub address: Ipv4Addr,
+    pub address: String,
     /// The largest packet that arrives, bytes; 0 when none does.
     pub mtu: Reading<u32>,
     /// There and back again; `None` where only the other direction was asked.

@@ -29,7 +29,7 @@ fn way(spec: &LabSpec, network: &str, from: usize, to: usize) -> Way {
         from: NODES[from].to_owned(),
         device: (network == "migration").then(|| "mig0".to_owned()),
         to: NODES[to].to_owned(),
-        address: declared.node_address(to),
+        address: declared.node_address(to).to_string(),
         mtu: Reading::Measured(declared.mtu),
         round_trip: Some(Reading::Measured(trips(20, 0.2))),
         carried_bits_per_s: Some(Reading::Measured(carried)),

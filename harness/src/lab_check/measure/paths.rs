@@ -78,7 +78,7 @@ pub async fn ways(lab: &RunningLab, stations: &[Station], echoes: &Echoes) -> Ve
                 from: from.node.name.clone(),
                 device,
                 to: to.node.name.clone(),
-                address,
+                address: address.to_string(),
                 mtu: Reading::Failed(String::new()),
                 round_trip: None,
                 carried_bits_per_s: None,

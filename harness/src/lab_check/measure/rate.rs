@@ -12,7 +12,7 @@ use lab::{
     node::{Node, Spawn, Stream, Streams},
     units::BitRate,
 };
-use std::{net::Ipv4Addr, time::Duration};
+use std::time::Duration;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     time::timeout,
@@ -46,7 +46,7 @@ pub struct End<'a> {
 pub async fn carried(
     from: End<'_>,
     to: End<'_>,
-    address: Ipv4Addr,
+    address: &str,
     set: Option<BitRate>,
 ) -> Result<f64> {
     let Some(set) = set else { return flood(from, to, address, UNLIMITED_MS).await };
@@ -65,7 +65,7 @@ pub async fn carried(
     Ok(best)
 }
 
-async fn flood(from: End<'_>, to: End<'_>, address: Ipv4Addr, ms: u64) -> Result<f64> {
+async fn flood(from: End<'_>, to: End<'_>, address: &str, ms: u64) -> Result<f64> {
     let there = format!("{address}:{PORT}");
     let argv = vec![to.observer.to_string(), "sink".to_owned(), there.clone()];
     let streams = Streams { stdin: Stream::Null, ..Streams::piped() };
@@ -100,7 +100,7 @@ pub async fn of_ways(lab: &RunningLab, stations: &[Station], ways: &mut [Way], r
         if !wanted || !matches!(way.mtu, Reading::Measured(1..)) {
             continue;
         }
-        let carried = carried(from.end(), to.end(), way.address, set).await;
+        let carried = carried(from.end(), to.end(), &way.address, set).await;
         way.carried_bits_per_s = Some(carried.into());
     }
 }

@@ -29,7 +29,12 @@ pub fn render(lab: &str, check: &LabCheck, paint: Paint, unicode: bool) -> Strin
     }
     let counts = counts.join(", ");
     let rows = rows(check);
-    let cells: Vec<[String; 5]> = rows.iter().map(|row| row.cells.clone()).collect();
+    // Before they are aligned: what is spelt out is longer.
+    let spell = |text: String| match unicode {
+        true => text,
+        false => text.replace('→', "->").replace('±', "+-").replace('…', "..."),
+    };
+    let cells: Vec<[String; 5]> = rows.iter().map(|row| row.cells.clone().map(spell)).collect();
     let lines = aligned([Align::Left; 5], &cells);
     let mut text = vec![
         format!("the lab `{lab}` {verdict} its check: {counts} ({:.1} s)", check.seconds),
@@ -44,8 +49,7 @@ pub fn render(lab: &str, check: &LabCheck, paint: Paint, unicode: bool) -> Strin
         text.extend(row.why.map(|why| format!("         why: {why}")));
         text.extend(row.remedy.map(|remedy| format!("         remedy: {remedy}")));
     }
-    let text = text.join("\n") + "\n";
-    if unicode { text } else { text.replace('→', "->").replace('±', "+-") }
+    text.join("\n") + "\n"
 }
 
 /// The line with its first word painted: aligned before, for colours have no width.
@@ -174,7 +178,18 @@ mod tests {
         check.add(rate(Severity::Fail, "c", "a", "310 Mbit/s"));
         check.add(rate(Severity::Fail, "c", "b", "not measured: Connection refused"));
         let text = render("x", &check, Paint::stdout(ColorChoice::Never), false);
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @"
+        the lab `x` failed its check: 5 findings, 2 failed, 1 to look at (2.3 s)
+
+        FAILED   migration rate        c->a     310 Mbit/s                1 Gbit/s, 85 % to 110 %
+                 remedy: mend it
+        FAILED   migration rate        c->b     not measured              1 Gbit/s, 85 % to 110 %
+                 why: Connection refused
+                 remedy: mend it
+        warning  migration round trip  a->b     1 ms, 1 lost              1 Gbit/s, 85 % to 110 %
+                 remedy: mend it
+        ok       migration rate        2 links  938 Mbit/s to 941 Mbit/s  1 Gbit/s, 85 % to 110 %
+        ");
         let painted = render("x", &check, Paint::stdout(ColorChoice::Always), true);
         assert!(painted.contains("\x1b[1;31mFAILED\x1b[0m   migration rate"), "{painted}");
         check.findings.retain(|finding| finding.severity == Severity::Ok);
