@@ -23,7 +23,10 @@ use lab::{
     provider::netns,
     spec::LabSpec,
 };
-use std::{collections::BTreeMap, fs::File, future::Future, os::unix::fs::FileExt, pin::Pin};
+use std::{
+    collections::BTreeMap, fs::File, future::Future, os::unix::fs::FileExt, pin::Pin,
+    time::Duration,
+};
 
 const EXPERIMENT: &str = "
 name: disk

@@ -12,6 +12,7 @@ mod interruption;
 mod judging;
 mod kills;
 mod known_bad_qemu;
+mod lab_check;
 mod lost_nodes;
 mod model_lab;
 mod model_verdicts;

@@ -59,6 +59,7 @@ fn record(trial: u32, touch_rate: u32, link_rate: &str, outcome: Outcome) -> Rec
         },
         host_load: 0.8,
         clocks: None,
+        lab_faults: Vec::new(),
     };
     let rate = f64::from(touch_rate);
     set(&mut record, metric::TOUCH_RATE_SET, rate, "settings", 1.0);
@@ -284,6 +285,7 @@ pub fn manifest() -> Manifest {
             set: "1 Gbit/s".parse().ok(),
             carried_bits_per_s: 951e6,
         }],
+        lab_checks: Vec::new(),
         filter: None,
         shard: None,
         warnings: Vec::new(),

@@ -8,6 +8,7 @@ pub mod experiment;
 #[cfg(test)]
 mod fixture;
 pub mod judge;
+pub mod lab_check;
 pub mod link_check;
 pub mod metric;
 pub mod model_lab;

@@ -45,6 +45,10 @@ pub struct Record {
     /// Load when the trial began, one-minute average: of this machine where the nodes are on it,
     /// else the highest of the trial's nodes.
     pub host_load: f64,
+    /// What was wrong with the lab when the run was begun or resumed, in words
+    /// ([`crate::lab_check::LabCheck::faults`]); absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lab_faults: Vec<String>,
     /// How far the clocks of the nodes were from this machine's, around the migration. Absent
     /// where the nodes are this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -68,6 +68,8 @@ pub struct Runner<'a> {
     pub experiment: &'a Experiment,
     /// Its plan.
     pub plan: &'a Plan,
+    /// What is wrong with the lab, which every record says.
+    pub lab_faults: &'a [String],
     /// Something done to every guest between its move and its verification.
     pub intervention: Option<&'a dyn Intervention>,
 }
@@ -96,7 +98,10 @@ impl Trials for Runner<'_> {
         order: &Order,
         live: &mut (dyn FnMut(Live<'_>) + Send),
     ) -> Result<Finished, Lost> {
-        trial::run(self.lab, self.equipment, order, self.intervention, live).await
+        let mut finished =
+            trial::run(self.lab, self.equipment, order, self.intervention, live).await?;
+        finished.record.lab_faults = self.lab_faults.to_vec();
+        Ok(finished)
     }
 }
 

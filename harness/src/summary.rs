@@ -52,6 +52,9 @@ pub struct Summary {
     pub phases: Vec<PhaseSummary>,
     /// One a cell, ordered by their factors.
     pub cells: Vec<CellSummary>,
+    /// What was wrong with the lab, by the records, and in how many trials.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lab_faults: BTreeMap<String, u32>,
     /// Why the run stopped where it did; `None` where the number of its trials was fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,

@@ -19,14 +19,19 @@ pub struct StampedSocket {
 /// A datagram, where it came from and when, in nanoseconds of `CLOCK_MONOTONIC`.
 pub struct Arrival<'a> {
     pub bytes: &'a [u8],
-    pub from: Ipv4Addr,
+    pub from: SocketAddrV4,
     pub monotonic_ns: u64,
 }
 
 impl StampedSocket {
     /// Binds to every address of this node, so that the guest's broadcasts arrive too.
     pub fn bind(port: u16) -> io::Result<Self> {
-        let inner = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))?;
+        Self::bind_to(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))
+    }
+
+    /// Binds to one address of this node; port 0 is any that is free.
+    pub fn bind_to(address: SocketAddrV4) -> io::Result<Self> {
+        let inner = UdpSocket::bind(address)?;
         inner.set_nonblocking(true)?;
         enable_stamps(&inner)?;
         Ok(Self { inner })
@@ -35,6 +40,30 @@ impl StampedSocket {
     /// For `poll`.
     pub fn raw_fd(&self) -> i32 {
         self.inner.as_raw_fd()
+    }
+
+    /// Has what is sent never split into fragments: what is larger than the way to the receiver
+    /// lets pass is refused here or lost there, whatever this node has learnt of that way.
+    #[expect(unsafe_code, reason = "std has no binding for IP_MTU_DISCOVER")]
+    pub fn never_fragment(&self) -> io::Result<()> {
+        let probe: libc::c_int = libc::IP_PMTUDISC_PROBE;
+        // SAFETY: the descriptor is open for the call, and pointer and length describe `probe`.
+        let status = unsafe {
+            libc::setsockopt(
+                self.inner.as_raw_fd(),
+                libc::IPPROTO_IP,
+                libc::IP_MTU_DISCOVER,
+                (&raw const probe).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        };
+        if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Where it is bound.
+    #[cfg(test)]
+    pub fn port(&self) -> u16 {
+        self.inner.local_addr().expect("a bound socket").port()
     }
 
     /// Sends one datagram.
@@ -78,7 +107,10 @@ fn enable_stamps(socket: &UdpSocket) -> io::Result<()> {
 struct Control([u8; 64]);
 
 #[expect(unsafe_code, reason = "std has no binding for recvmsg with control messages")]
-fn receive_stamped(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Ipv4Addr, u64)> {
+fn receive_stamped(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+) -> io::Result<(usize, SocketAddrV4, u64)> {
     let mut control = Control([0; 64]);
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: all-zero is a valid value of these plain C structs.
@@ -94,7 +126,8 @@ fn receive_stamped(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, 
     // SAFETY: every pointer in `header` points to live memory of the length given beside it.
     let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) };
     let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
-    let from = Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr));
+    let address = Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr));
+    let from = SocketAddrV4::new(address, u16::from_be(from.sin_port));
     let mut stamp_ns = None;
     // SAFETY: `header` was filled by recvmsg; the CMSG functions walk only what it describes.
     unsafe {

@@ -8,7 +8,7 @@
 //! - `reply NS HEX`, or `timeout`, for the request
 
 use crate::{
-    clock, hex,
+    clock, hex, poll,
     socket::{Arrival, StampedSocket},
 };
 use std::{
@@ -88,11 +88,13 @@ impl Witness {
             self.pending.as_ref().map(|request| request.next_send_ns),
             self.oldest_line_ns.map(|ns| ns + FLUSH_NS),
         ];
-        let timeout_ms = due_ns.into_iter().flatten().min().map_or(-1, |due| {
-            let left_ns = due.saturating_sub(clock::monotonic_ns());
-            i32::try_from(left_ns.div_ceil(1_000_000)).unwrap_or(i32::MAX)
-        });
-        poll_two(0, self.socket.raw_fd(), timeout_ms)
+        let timeout_ms = due_ns
+            .into_iter()
+            .flatten()
+            .min()
+            .map_or(-1, |due| poll::milliseconds(due.saturating_sub(clock::monotonic_ns())));
+        let [input, socket] = poll::readable([0, self.socket.raw_fd()], timeout_ms)?;
+        Ok((input, socket))
     }
 
     fn receive_all(&mut self) -> io::Result<()> {
@@ -100,7 +102,7 @@ impl Witness {
         // Bounded, so that a flood of foreign datagrams cannot keep requests from being sent.
         for _ in 0..64 {
             let Some(arrival) = self.socket.receive(&mut buffer)? else { break };
-            let (ns, from) = (arrival.monotonic_ns, arrival.from);
+            let (ns, from) = (arrival.monotonic_ns, *arrival.from.ip());
             match Message::decode(arrival.bytes) {
                 Ok(Message::Heartbeat(beat)) => {
                     self.line(&format!(
@@ -126,7 +128,7 @@ impl Witness {
 
     fn answer(&mut self, message: &Message, arrival: &Arrival<'_>) -> io::Result<()> {
         let Some(pending) = &self.pending else { return Ok(()) };
-        if message.request() == pending.number && arrival.from == *pending.guest.ip() {
+        if message.request() == pending.number && arrival.from.ip() == pending.guest.ip() {
             let line = format!("reply {} {}", arrival.monotonic_ns, hex::encode(arrival.bytes));
             self.line(&line);
             self.pending = None;
@@ -198,21 +200,4 @@ const fn state_name(state: State) -> &'static str {
         State::Steady => "steady",
         State::Verifying => "verifying",
     }
-}
-
-#[expect(unsafe_code, reason = "std has no binding for poll")]
-fn poll_two(first: i32, second: i32, timeout_ms: i32) -> io::Result<(bool, bool)> {
-    let watch = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let mut fds = [watch(first), watch(second)];
-    // SAFETY: `fds` is an array of two pollfd, alive for the call.
-    let status = unsafe { libc::poll(fds.as_mut_ptr(), 2, timeout_ms) };
-    if status < 0 {
-        let error = io::Error::last_os_error();
-        return if error.kind() == io::ErrorKind::Interrupted {
-            Ok((false, false))
-        } else {
-            Err(error)
-        };
-    }
-    Ok((fds[0].revents != 0, fds[1].revents != 0))
 }

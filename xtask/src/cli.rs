@@ -65,6 +65,9 @@ pub enum Command {
         after_help = "Examples:\n  cargo xtask lab-status\n  cargo xtask lab-status --json | jq ."
     )]
     LabStatus(LabStatusArgs),
+    /// Measure whether a lab is what its file says: links, storage, clocks, machines
+    #[command(after_help = LAB_CHECK_EXAMPLES)]
+    LabCheck(LabCheckArgs),
     /// Run a command on a node of a lab that is up
     #[command(
         after_help = LAB_EXEC_EXAMPLES
@@ -103,6 +106,14 @@ Examples:
   cargo xtask setup --json | jq .    the same for a script
 
 It ends with 5 when something that experiments need is still missing.";
+
+const LAB_CHECK_EXAMPLES: &str = "\
+Examples:
+  cargo xtask lab-check                       the lab that is up, or one of this command's own
+  cargo xtask lab-check --lab labs/local.yaml --json | jq '.findings[] | select(.severity != \"ok\")'
+
+It changes nothing but small files in the shared folder, which it removes. It ends with 4 when
+something failed.";
 
 const LAB_EXEC_EXAMPLES: &str = "\
 Examples:
@@ -179,6 +190,17 @@ pub struct LabArgs {
 /// Arguments of `lab-status`.
 #[derive(Debug, Args)]
 pub struct LabStatusArgs {
+    /// Which lab.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `lab-check`.
+#[derive(Debug, Args)]
+pub struct LabCheckArgs {
     /// Which lab.
     #[command(flatten)]
     pub lab: LabArgs,

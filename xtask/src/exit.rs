@@ -17,7 +17,7 @@ pub enum Exit {
     InvalidInput,
     /// The measurement is worse than its baseline.
     Regression,
-    /// The lab did not come up, or broke.
+    /// The lab did not come up, broke, or failed its check.
     Lab,
     /// This machine lacks something that is needed.
     Missing,
@@ -49,7 +49,7 @@ const MEANINGS: [(Exit, &str); 7] = [
     (Exit::Failure, "something failed (a bug, or what no other code names)"),
     (Exit::InvalidInput, "the command line, or a file it names, is wrong"),
     (Exit::Regression, "a regression against the baseline"),
-    (Exit::Lab, "the lab did not come up, or broke"),
+    (Exit::Lab, "the lab did not come up, broke, or failed its check"),
     (Exit::Missing, "this machine lacks something: see `cargo xtask setup`"),
     (Exit::Interrupted, "interrupted"),
 ];

@@ -87,6 +87,7 @@ impl VirtualTrials {
             phases: Phases { migrate_s, wall_s: migrate_s, ..Phases::default() },
             host_load: 0.0,
             clocks: None,
+            lab_faults: Vec::new(),
         }
     }
 }

@@ -234,6 +234,7 @@ fn results(run: Run<'_>) -> String {
         note::carries_over(run),
         note::stopping(run),
         note::missing(run),
+        note::lab_faults(run),
     ];
     let warnings = run.warnings.iter().map(|warning| format!("warning: {warning}"));
     for note in notes.into_iter().flatten().chain(warnings) {

@@ -94,6 +94,7 @@ pub(super) fn below_table(run: Run<'_>) -> Vec<String> {
     notes.extend(stopping(run));
     notes.extend(missing(run));
     notes.extend(damage::notes(run));
+    notes.extend(lab_faults(run));
     notes.extend(run.warnings.iter().map(|warning| format!("warning: {warning}")));
     notes.push(format!("Run folder: {}", run.folder));
     notes
@@ -192,6 +193,20 @@ fn known_of_unfinished(cell: &CellSummary) -> Option<String> {
     })
     .collect();
     if parts.is_empty() { None } else { Some(format!("medians: {}", parts.join(", "))) }
+}
+
+/// What was wrong with the lab while trials were made, by their records.
+pub(super) fn lab_faults(run: Run<'_>) -> Option<String> {
+    let faults = &run.summary.lab_faults;
+    if faults.is_empty() {
+        return None;
+    }
+    let faults = faults.iter().map(|(fault, trials)| match *trials == run.summary.trials {
+        true => fault.clone(),
+        false => format!("{fault} (in {trials} of {})", plural(run.summary.trials, "trial")),
+    });
+    let faults = faults.collect::<Vec<_>>().join("; ");
+    Some(format!("warning: measured on a lab that failed its check: {faults}"))
 }
 
 /// Why a run whose number of trials was open has as many as it has.

@@ -141,6 +141,29 @@ fn the_markdown_report() {
     insta::assert_snapshot!("report.md", markdown(run(&manifest, &summary, &warnings)));
 }
 
+#[test]
+fn a_lab_that_failed_its_check_is_told() {
+    let manifest = fixture::manifest();
+    let mut records = fixture::records();
+    for record in &mut records {
+        record.lab_faults = vec!["migration MTU node1→node2: 1400 B instead of 1500 B".into()];
+    }
+    records[0].lab_faults.push("storage written node2: not possible".into());
+    let summary = Summary::of(&records);
+    let run = run(&manifest, &summary, &[]);
+    let trials = records.len();
+    let words = format!(
+        "measured on a lab that failed its check: migration MTU node1->node2: 1400 B instead of \
+         1500 B; storage written node2: not possible (in 1 of {trials} trials)"
+    );
+    for text in [table(run, Style::PLAIN), markdown(run).replace('→', "->")] {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(&words), "{words} is not in {text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&json(run).unwrap()).unwrap();
+    assert_eq!(json["summary"]["lab_faults"]["storage written node2: not possible"], 1);
+}
+
 /// GitHub drops cells beyond the head's, and shows a row with too few of them crooked.
 #[test]
 fn markdown_tables_have_as_many_cells_in_each_row() {

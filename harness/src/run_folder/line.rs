@@ -105,6 +105,7 @@ fn cut(text: &mut String, most: usize) {
 mod tests {
     use super::*;
     use crate::fixture;
+    use crate::lab_check;
     use crate::record::{Program, Programs, Round};
 
     fn big() -> Record {
@@ -130,6 +131,8 @@ mod tests {
             machine: Some("pc-i440fx-10.0".to_owned()),
         });
         record.reason = Some("qemu said: ünhappy\n".repeat(5000));
+        record.lab_faults =
+            vec!["ü".repeat(lab_check::MAX_FAULT_BYTES / 2); lab_check::MOST_FAULTS + 1];
         for definition in crate::metric::ALL.iter().step_by(2) {
             let reason = "the answer lacked it; ".repeat(100);
             record.metrics.insert(definition.name.into(), Metric::Unavailable(reason));

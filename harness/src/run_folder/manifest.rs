@@ -1,5 +1,6 @@
 use super::fault::{Fault, FaultKind};
 use super::read::words_of;
+use crate::lab_check::LabCheck;
 use crate::link_check::LinkCheck;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,10 @@ pub struct Manifest {
     /// What the check of every link measured before the run, and then before each time it was
     /// resumed.
     pub link_checks: Vec<LinkCheck>,
+    /// What the lab was when the run was begun, and then each time it was resumed; empty in runs
+    /// from before labs were checked, and where nothing was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lab_checks: Vec<LabCheck>,
     /// Which cells of the experiment were run, when not all (`--filter`).
     pub filter: Option<String>,
     /// Which part of the trials was run, when not all (`--shard`), as `1/3`.

@@ -75,6 +75,8 @@ struct Line<'a> {
     host_load: f64,
     #[serde(default)]
     clocks: Option<Clocks>,
+    #[serde(default, borrow)]
+    lab_faults: Vec<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +160,7 @@ impl Line<'_> {
             phases,
             host_load,
             clocks,
+            lab_faults,
         } = record;
         (*schema, *trial, *block) = (self.schema, self.trial, self.block);
         (*started, *outcome) = (self.started, self.outcome);
@@ -174,6 +177,10 @@ impl Line<'_> {
             (_, new) => *reason = new.map(|Text(new)| new.into_owned()),
         }
         fill_metrics(metrics, self.metrics.0);
+        // Those of the record before, mostly.
+        if !lab_faults.iter().eq(self.lab_faults.iter().map(|Text(fault)| fault.as_ref())) {
+            *lab_faults = self.lab_faults.into_iter().map(|Text(it)| it.into_owned()).collect();
+        }
     }
 }
 

@@ -282,6 +282,28 @@ fn real_records_come_back_as_the_plain_parser_reads_them() {
     assert!(read.records == wanted);
 }
 
+#[test]
+fn faults_of_the_lab_come_back_with_the_records_that_have_them() {
+    let (_directory, base) = base();
+    let faults = [Some(["a", "b\"→c"].as_slice()), None, Some(["a"].as_slice()), Some(&["a"])];
+    let mut text = String::new();
+    for (trial, faults) in (0..).zip(faults) {
+        let mut record = fixture::completed(trial, 5000);
+        record.lab_faults = faults.unwrap_or_default().iter().map(|it| (*it).to_owned()).collect();
+        let line = serde_json::to_string(&record).unwrap();
+        assert_eq!(line.contains("lab_faults"), faults.is_some(), "{line}");
+        text += &(line + "\n");
+    }
+    let read = folder_of(&base, text.as_bytes()).records().unwrap();
+    assert!(read.faults.is_empty(), "{:?}", read.faults);
+    assert!(read.records == readable(text.as_bytes()) && read.records.len() == 4);
+    let summary = crate::summary::Summary::of(&read.records);
+    assert_eq!(
+        summary.lab_faults.into_iter().collect::<Vec<_>>(),
+        [("a".to_owned(), 3), ("b\"→c".to_owned(), 1)]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 

@@ -25,8 +25,17 @@ pub(super) fn summary(records: &[Record]) -> Summary {
         ended: records.iter().filter_map(end_of).max(),
         phases: phases(records),
         cells,
+        lab_faults: lab_faults(records),
         stopping: None,
     }
+}
+
+fn lab_faults(records: &[Record]) -> BTreeMap<String, u32> {
+    let mut faults = BTreeMap::new();
+    for fault in records.iter().flat_map(|record| &record.lab_faults) {
+        *faults.entry(fault.clone()).or_insert(0) += 1;
+    }
+    faults
 }
 
 fn end_of(record: &Record) -> Option<jiff::Timestamp> {

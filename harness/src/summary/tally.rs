@@ -20,6 +20,7 @@ pub struct Tally {
     started: Option<jiff::Timestamp>,
     ended: Option<jiff::Timestamp>,
     phases: [Vec<f64>; PHASES.len()],
+    lab_faults: BTreeMap<String, u32>,
     levels: Levels,
     cells: BTreeMap<String, CellTally>,
 }
@@ -91,6 +92,12 @@ impl Tally {
             }
         }
         self.levels.add(&record.settings);
+        for fault in &record.lab_faults {
+            match self.lab_faults.get_mut(fault) {
+                Some(trials) => *trials += 1,
+                None => drop(self.lab_faults.insert(fault.clone(), 1)),
+            }
+        }
         match self.cells.get_mut(&record.cell) {
             Some(cell) => cell.add(record),
             None => {
@@ -130,6 +137,7 @@ impl Tally {
             ended: self.ended,
             phases: PHASES.into_iter().zip(self.phases).map(phase).collect(),
             cells,
+            lab_faults: self.lab_faults,
             stopping: None,
         }
     }

@@ -187,6 +187,7 @@ pub async fn run(
         rounds,
         host_load,
         clocks: observed.clocks.record(),
+        lab_faults: Vec::new(),
     };
     let series = series_of(&observed, &record);
     Ok(Finished { record, series, log })

@@ -108,6 +108,7 @@ pub async fn measure(
         equipment: &equipped.equipment,
         experiment: &experiment,
         plan: &plan,
+        lab_faults: &[],
         intervention: None,
     };
     let mut trials = Vec::new();

@@ -4,6 +4,7 @@ mod accept;
 mod bench;
 mod compare;
 pub mod experiment;
+pub mod lab_check;
 mod lab_down;
 mod lab_exec;
 mod lab_status;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> exit::Result {
         Command::LabUp(args) => lab_up::run(&args, cli.color),
         Command::LabDown(args) => lab_down::run(&args, cli.color),
         Command::LabStatus(args) => lab_status::run(&args, cli.color),
+        Command::LabCheck(args) => lab_check::run(&args, cli.color),
         Command::LabExec(args) => lab_exec::run(&args, cli.color),
         Command::Experiment(args) => experiment::run(&args, cli.color),
         Command::Predict(args) => predict::run(&args, cli.color),

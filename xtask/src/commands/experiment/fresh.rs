@@ -1,6 +1,6 @@
 //! A run that begins: from files and options to a task, and its folder.
 
-use super::Task;
+use super::{Task, checked::Checked};
 use crate::{
     cli::ExperimentArgs,
     color::ColorChoice,
@@ -11,7 +11,6 @@ use crate::{
 use camino::Utf8PathBuf;
 use harness::{
     experiment::Experiment,
-    link_check::LinkCheck,
     plan::Plan,
     run_folder::{Guest, Host, MANIFEST_SCHEMA, Manifest, Qemu, RunFolder, RunWriter},
     settings::QemuName,
@@ -67,7 +66,7 @@ pub fn folder(
     args: &ExperimentArgs,
     task: &Task,
     equipped: &Equipped,
-    link_checks: Vec<LinkCheck>,
+    checked: Checked,
     warnings: Vec<String>,
 ) -> Result<RunWriter> {
     let base = args.out.clone().unwrap_or_else(|| files::shipped("runs"));
@@ -104,7 +103,8 @@ pub fn folder(
         git: provenance::git(),
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         metric_definitions: harness::metric::DEFINITIONS,
-        link_checks,
+        link_checks: checked.links,
+        lab_checks: vec![checked.lab],
         filter: args.filter.clone(),
         shard: args.shard.map(|shard| format!("{}/{}", shard.index, shard.count)),
         warnings,

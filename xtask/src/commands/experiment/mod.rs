@@ -1,5 +1,6 @@
 //! `experiment`: lab up, every trial, table, report, lab down.
 
+mod checked;
 mod fresh;
 pub mod interrupt;
 pub mod progress;
@@ -10,27 +11,23 @@ use crate::{
     build::Built,
     cli::ExperimentArgs,
     color::{ColorChoice, Paint},
+    commands::lab_check,
     equipment::{self, Equipped},
     exit::{self, Exit, Failure},
     judging, labs, qemus, setup, show,
 };
-use anyhow::Context;
 use harness::{
     experiment::Experiment,
-    link_check::{self, LinkCheck},
     plan::{Plan, render_plan},
     run::{RunEnd, RunError, Runner},
     run_folder::RunWriter,
-    settings::MigrationNetwork,
     trial::Equipment,
 };
 use lab::{
-    RunningLab,
     spec::{LabSpec, Provider},
     state,
     units::{BitRate, Millis},
 };
-use std::collections::BTreeSet;
 
 /// What is to be run, before anything is started.
 struct Task {
@@ -154,18 +151,19 @@ async fn measure(
             equipped
         }
     };
-    let checks = check_links(&lab, &task, &equipped)
+    let checked = checked::check(&lab, &task, &equipped)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
-    let mut warnings = equipped.warnings.clone();
-    warnings.extend(checks.iter().filter_map(LinkCheck::warning));
+    let warnings = equipped.warnings.clone();
     let paint = Paint::stderr(colors);
     for warning in &warnings {
         show::tell(&format!("{} {warning}", paint.warning("warning:")));
     }
+    lab_check::warn(&checked.lab, paint);
+    let lab_faults = checked.lab.faults();
     let mut writer = match resumed {
-        Some(resumed) => resumed.writer(checks, warnings)?,
-        None => fresh::folder(args, &task, &equipped, checks, warnings)?,
+        Some(resumed) => resumed.writer(Some(checked), warnings)?,
+        None => fresh::folder(args, &task, &equipped, checked, warnings)?,
     };
     for warning in writer.warnings() {
         show::tell(&format!("{} {warning}", paint.warning("warning:")));
@@ -182,6 +180,7 @@ async fn measure(
         equipment: &equipped.equipment,
         experiment: &task.experiment,
         plan: &task.plan,
+        lab_faults: &lab_faults,
         intervention: None,
     };
     let end =
@@ -217,32 +216,6 @@ fn ended(
         }
         Err(error) => Err(Failure::new(Exit::Failure, error)),
     }
-}
-
-/// Measures the link of each network and rate once, over a different pair of nodes each.
-async fn check_links(
-    lab: &RunningLab,
-    task: &Task,
-    equipped: &Equipped,
-) -> anyhow::Result<Vec<LinkCheck>> {
-    let lab_rate = lab.spec.networks.migration.link_rate;
-    let links: BTreeSet<(MigrationNetwork, Option<BitRate>)> = task
-        .plan
-        .trials
-        .iter()
-        .map(|trial| &task.plan.cell_of(trial).settings)
-        .map(|settings| (settings.network, settings.link_rate.or(lab_rate)))
-        .collect();
-    let mut checks = Vec::new();
-    for (index, (network, rate)) in links.into_iter().enumerate() {
-        let node = |i: usize| &lab.nodes[i % lab.nodes.len()];
-        let observer = &equipped.equipment.observer;
-        let check = link_check::check(node(index), node(index + 1), network, rate, observer);
-        checks.push(
-            check.await.with_context(|| format!("failed to check the {} links", network.link()))?,
-        );
-    }
-    Ok(checks)
 }
 
 /// Judges the run, writes summary and report, prints the table and the verdict, or JSON. Only a

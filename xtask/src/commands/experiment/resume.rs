@@ -1,6 +1,6 @@
 //! A run that goes on: exactly the missing trials, under the same conditions.
 
-use super::{Task, fresh};
+use super::{Task, checked::Checked, fresh};
 use crate::{
     cli::Shard,
     equipment::Equipped,
@@ -11,7 +11,6 @@ use anyhow::{Context, anyhow};
 use camino::Utf8Path;
 use harness::{
     experiment::{Experiment, Qemus},
-    link_check::LinkCheck,
     plan::Plan,
     run_folder::{Manifest, Qemu, RunFolder, RunWriter},
 };
@@ -116,11 +115,14 @@ impl Resumed {
         Ok(())
     }
 
-    /// The folder, to go on with. Its manifest tells of this time's links and warnings, too.
-    pub fn writer(self, checks: Vec<LinkCheck>, warnings: Vec<String>) -> Result<RunWriter> {
+    /// The folder, to go on with. Its manifest tells of this time's lab and warnings, too.
+    pub fn writer(self, checked: Option<Checked>, warnings: Vec<String>) -> Result<RunWriter> {
         let writer = self.folder.writer()?;
         let mut manifest = self.manifest;
-        manifest.link_checks.extend(checks);
+        if let Some(checked) = checked {
+            manifest.link_checks.extend(checked.links);
+            manifest.lab_checks.push(checked.lab);
+        }
         for warning in warnings {
             if !manifest.warnings.contains(&warning) {
                 manifest.warnings.push(warning);

@@ -60,7 +60,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice, resumed: Option<resume::R
     let writer = match resumed {
         Some(resumed) => {
             same_noise(resumed.manifest())?;
-            resumed.writer(Vec::new(), Vec::new())?
+            resumed.writer(None, Vec::new())?
         }
         None => folder(args, colors, &lab, &experiment, &plan)?,
     };
@@ -156,6 +156,7 @@ fn folder(
         git: provenance::git(),
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         link_checks: Vec::new(),
+        lab_checks: Vec::new(),
         filter: args.filter.clone(),
         shard: args.shard.map(|shard| format!("{}/{}", shard.index, shard.count)),
         warnings,

@@ -1,0 +1,54 @@
+//! What the lab is, measured before the first trial.
+
+use super::Task;
+use crate::{commands::lab_check::needs, equipment::Equipped};
+use anyhow::{Context, Result};
+use harness::{
+    lab_check::{self, Asked, LabCheck, Rates, judge},
+    link_check::{self, LinkCheck},
+    settings::MigrationNetwork,
+};
+use lab::{RunningLab, units::BitRate};
+use std::collections::BTreeSet;
+
+/// What was found.
+#[derive(Debug)]
+pub struct Checked {
+    /// The link of each network and rate of the plan.
+    pub links: Vec<LinkCheck>,
+    /// The lab as it was brought up, and the links of the plan.
+    pub lab: LabCheck,
+}
+
+/// Checks the lab as it is, then the link of each network and rate of the plan, each over a different pair of
+/// nodes.
+///
+/// # Errors
+/// When a link cannot be shaped.
+pub async fn check(lab: &RunningLab, task: &Task, equipped: &Equipped) -> Result<Checked> {
+    let equipment = &equipped.equipment;
+    let asked = Asked {
+        observer: &equipment.observer,
+        qemu: equipment.qemu.as_str(),
+        rates: Rates::Shaped,
+        needs: needs(&task.plan),
+    };
+    let mut found = lab_check::check(lab, &asked).await;
+    let own = lab.spec.networks.migration.link_rate;
+    let trials = task.plan.trials.iter();
+    let wanted: BTreeSet<(MigrationNetwork, Option<BitRate>)> = trials
+        .map(|trial| &task.plan.cell_of(trial).settings)
+        .map(|settings| (settings.network, settings.link_rate.or(own)))
+        .collect();
+    let mut links = Vec::new();
+    for (index, (network, rate)) in wanted.into_iter().enumerate() {
+        let node = |i: usize| &lab.nodes[i % lab.nodes.len()];
+        let observer = &equipment.observer;
+        let link = link_check::check(node(index), node(index + 1), network, rate, observer)
+            .await
+            .with_context(|| format!("failed to check the {} links", network.link()))?;
+        found.add(judge::shaping(&link));
+        links.push(link);
+    }
+    Ok(Checked { links, lab: found })
+}
