@@ -75,6 +75,17 @@ pub fn check(job: Job) -> Vec<Need> {
             .optional(),
         );
         needs.push(
+            tool(
+                &distribution,
+                "sshd",
+                "tests of machines that are reached by SSH; left out without it",
+                process::find("sshd"),
+                Package::SshServer,
+            )
+            .for_ci()
+            .optional(),
+        );
+        needs.push(
             Need::required(
                 "cargo-deny",
                 "checks licences and advisories; left out without it",
