@@ -2,7 +2,7 @@
 //! namespaces, each with a true SSH server, which `ssh` talks to over a pipe (`ProxyCommand`):
 //! nothing of it is on any network.
 
-use crate::support::Sandbox;
+use crate::support::{DEADLINE, Sandbox, build};
 use camino::Utf8PathBuf;
 use lab::process::{self, Command, Conversation};
 use std::fs;
@@ -20,8 +20,8 @@ impl Machine {
     async fn new(index: usize) -> Self {
         let script = format!(
             "ip link set lo up
-             ip link add lan0 type dummy; ip addr add 10.77.0.{0}/24 dev lan0
-             ip link add mig0 type dummy; ip addr add 10.78.0.{0}/24 dev mig0
+             ip link add lan0 type bridge; ip addr add 10.77.0.{0}/24 dev lan0
+             ip link add mig0 type bridge; ip addr add 10.78.0.{0}/24 dev mig0
              echo $$; exec cat",
             index + 1
         );
@@ -29,7 +29,8 @@ impl Machine {
         let mut alive = unshare.converse().expect("unshare");
         let mut line = String::new();
         let read = BufReader::new(&mut alive.stdout).read_line(&mut line).await;
-        read.expect("a number");
+        read.expect("read");
+        assert!(!line.is_empty(), "{}", alive.ending.last_words(DEADLINE).await);
         Self { namespace: format!("/proc/{}/ns/net", line.trim()), _alive: alive }
     }
 }
@@ -83,6 +84,8 @@ async fn machines_that_are_reached_by_ssh_make_a_lab() {
         eprintln!("left out: only root can enter the machines' namespaces");
         return;
     }
+    // It may take longer than a command of this test may.
+    build::build().expect("built");
     let sandbox = Sandbox::new();
     let mut machines = Vec::new();
     for index in 0..NODES.len() {

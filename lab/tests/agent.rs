@@ -198,6 +198,24 @@ async fn open_files_of_ours_serve_as_streams() {
 }
 
 #[tokio::test]
+async fn the_end_is_told_when_everything_is_written() {
+    let agent = agent().await;
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let streams =
+        Streams { stdin: Stream::Null, stdout: Stream::Of(writer.into()), stderr: Stream::Null };
+    // More than a pipe holds, less than may be under way.
+    let argv = strings(&["head", "-c", "200000", "/dev/zero"]);
+    let mut process = agent.spawn(Spawn { argv, cwd: None, streams }).await.unwrap();
+    until_gone(process.pid).await;
+    // What the agent said of its end came before this.
+    assert_eq!(said(&agent, &["echo", "there"]).await, "there\n");
+    assert_eq!(*process.exit().borrow(), None);
+    let reading = std::thread::spawn(move || reader.read_to_end(&mut Vec::new()).unwrap());
+    assert_eq!(process.wait().await, Exit::Code(0));
+    assert_eq!(reading.join().unwrap(), 200_000);
+}
+
+#[tokio::test]
 async fn what_a_command_does_not_read_stays_for_the_next() {
     let agent = agent().await;
     let (mut kept, mut writer) = std::io::pipe().unwrap();

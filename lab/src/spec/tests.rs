@@ -79,6 +79,14 @@ fn the_shipped_lab_is_what_the_defaults_are() {
 }
 
 #[test]
+fn the_example_of_machines_one_has_is_good() {
+    let example = LabSpec::read("../labs/hosts.example.yaml".into()).expect("it is good");
+    let hosts = example.hosts.expect("machines");
+    assert_eq!(hosts["node1"].ssh, "root@host1.example");
+    assert_eq!(example.set_up, Some(false));
+}
+
+#[test]
 fn addresses_go_up_for_nodes_and_down_for_guests() {
     let network = Networks::default().guest;
     assert_eq!(network.node_address(0), Ipv4Addr::new(10, 77, 0, 1));

@@ -79,7 +79,7 @@ pub fn plan(
         .copied()
         .filter(|package| match package {
             Package::Qemu => suite.is_none(),
-            Package::Iproute | Package::Compiler => true,
+            Package::Iproute | Package::Compiler | Package::SshServer => true,
             Package::Vagrant | Package::BoxBuilder => true,
             Package::Shellcheck => false,
         })
@@ -155,8 +155,13 @@ mod tests {
 
     const BOOKWORM: &str = "deb http://mirror.example/debian bookworm main\n\
                             deb http://mirror.example/debian bookworm-updates main\n";
-    const ALL: [Package; 4] =
-        [Package::Qemu, Package::Iproute, Package::Compiler, Package::Shellcheck];
+    const ALL: [Package; 5] = [
+        Package::Qemu,
+        Package::Iproute,
+        Package::Compiler,
+        Package::SshServer,
+        Package::Shellcheck,
+    ];
 
     #[test]
     fn debian_12_gets_qemu_from_backports() {

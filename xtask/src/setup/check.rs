@@ -74,6 +74,7 @@ pub fn check(job: Job) -> Vec<Need> {
             .for_ci()
             .optional(),
         );
+        needs.push(ssh_server(&distribution));
         needs.push(
             Need::required(
                 "cargo-deny",
@@ -86,6 +87,18 @@ pub fn check(job: Job) -> Vec<Need> {
         );
     }
     needs
+}
+
+fn ssh_server(distribution: &Distribution) -> Need {
+    let why = "tests of machines that are reached by SSH; left out without it";
+    let found = process::find("sshd");
+    let need = tool(distribution, "sshd", why, found, Package::SshServer).for_ci().optional();
+    if Path::new("/run/systemd/system").exists() {
+        // The package starts a server for everybody; in a container without systemd it does not.
+        let remedy = "install an SSH server, if this machine may have one running".to_owned();
+        return need.from(Source::ByHand, remedy);
+    }
+    need
 }
 
 fn platform() -> Result<String, Fault> {

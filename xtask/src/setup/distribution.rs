@@ -41,6 +41,8 @@ pub enum Package {
     Vagrant,
     /// What boxes of our own are built with.
     BoxBuilder,
+    /// `sshd`, for tests.
+    SshServer,
 }
 
 impl Distribution {
@@ -89,12 +91,14 @@ impl Family {
     /// The packages that bring it.
     pub fn packages(self, package: Package) -> &'static [&'static str] {
         use Family::{Apt, Dnf, Pacman, Zypper};
-        use Package::{BoxBuilder, Compiler, Iproute, Qemu, Shellcheck, Vagrant};
+        use Package::{BoxBuilder, Compiler, Iproute, Qemu, Shellcheck, SshServer, Vagrant};
         match (self, package) {
             (Apt, Qemu) => &["qemu-system-x86"],
             (Apt, Iproute) => &["iproute2"],
             (Apt, Compiler) => &["gcc", "libc6-dev"],
             (Apt | Pacman, Shellcheck) => &["shellcheck"],
+            (Apt | Dnf, SshServer) => &["openssh-server"],
+            (Pacman | Zypper, SshServer) => &["openssh"],
             (Dnf, Qemu) => &["qemu-kvm"],
             (Dnf, Iproute) => &["iproute", "iproute-tc"],
             (Dnf, Compiler) => &["gcc", "glibc-devel", "glibc-static"],
