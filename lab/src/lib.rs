@@ -3,6 +3,7 @@
 pub mod hypervisor;
 pub mod journal;
 pub mod node;
+pub mod packages;
 pub mod playbook;
 pub mod process;
 pub mod provider;

@@ -1,14 +1,37 @@
 //! The lab of a command: one that is up already, or one brought up for it.
 
-use crate::show;
+use crate::{
+    exit::{Exit, Failure},
+    show,
+};
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
-use lab::{Lifetime, RunningLab, running, spec::LabSpec};
+use lab::{
+    Lifetime, RunningLab, running,
+    spec::{HypervisorKind, LabSpec},
+};
 
 /// This program's own file, which holds labs too.
 pub fn program() -> Result<Utf8PathBuf> {
     let program = std::env::current_exe().context("failed to find this program's own file")?;
     Utf8PathBuf::try_from(program).context("this program's own file has an odd path")
+}
+
+/// Refuses a lab whose guests this version cannot migrate, before anything is made.
+///
+/// # Errors
+/// When the hypervisor is not driven yet.
+pub fn can_be_measured(spec: &LabSpec) -> Result<(), Failure> {
+    match spec.hypervisor {
+        HypervisorKind::Qemu => Ok(()),
+        HypervisorKind::Proxmox => Err(Failure::new(
+            Exit::InvalidInput,
+            anyhow::anyhow!(
+                "experiments on the hypervisor `proxmox` are not built yet\n\nhint: `cargo xtask lab-up` \
+                 sets such a lab up; for an experiment take a lab with `hypervisor: qemu`"
+            ),
+        )),
+    }
 }
 
 /// The lab that `lab-up` brought up, when it is as `spec` says; otherwise one of the command's own,

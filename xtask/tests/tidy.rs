@@ -29,9 +29,11 @@ const SLEEPERS: [(&str, &str); 1] =
     [("lab/src/hypervisor/qemu/migration.rs", "`sleep_until` is the deadline `max_time`")];
 
 /// Hosts that tracked files may name; all of them are public, none is a mirror.
-const HOSTS: [&str; 9] = [
+const HOSTS: [&str; 11] = [
     "bixense.com",
+    "download.proxmox.com",
     "embarkstudios.github.io",
+    "enterprise.proxmox.com",
     "github.com",
     "keepachangelog.com",
     "no-color.org",

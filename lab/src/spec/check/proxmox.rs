@@ -53,9 +53,7 @@ fn names(parsed: &Parsed<LabSpec>, proxmox: &ProxmoxSpec, problems: &mut Vec<Pro
     };
     if !proxmox.domain.split('.').all(label) {
         let what = format!("`{}` is no domain", proxmox.domain);
-        problems.push(
-            parsed.problem(&["proxmox", "domain"], what).hint("such as `lab.internal`"),
-        );
+        problems.push(parsed.problem(&["proxmox", "domain"], what).hint("such as `lab.internal`"));
     }
     if !is_id(&proxmox.storage) {
         let what = format!("`{}` cannot name a storage", proxmox.storage);

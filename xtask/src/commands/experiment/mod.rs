@@ -49,6 +49,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
         let lab_rate = task.spec.networks.migration.link_rate;
         return print_plan(args, &task.experiment, &task.plan, &task.spec.nodes, lab_rate);
     }
+    labs::can_be_measured(&task.spec)?;
     let named = qemus::find(&task.experiment)?;
     setup::ensure(setup::Job::Experiment, args.install, colors)?;
     let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
