@@ -6,12 +6,14 @@
 //! run again.
 
 mod check;
+mod collect;
 mod concurrently;
 pub mod context;
 mod dry_run;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod generated;
 mod log;
 mod progress;
 mod quoting;
@@ -24,6 +26,7 @@ mod shell;
 mod types;
 
 pub use context::{BRIDGE, Context, Devices, TAP};
+pub use collect::collected;
 pub use dry_run::{DryRun, Preview, dry_run};
 pub use failure::{Failure, Part, RunError, What};
 pub use progress::{Doing, Event, NodeSummary, Summary};
@@ -32,4 +35,4 @@ pub use run::{CannotReboot, Reboot, Setup, run};
 pub use secrets::Secrets;
 pub use session::Change;
 pub use shell::Shell;
-pub use types::{File, Mode, On, Order, Playbook, Step};
+pub use types::{Collect, File, Mode, On, Order, Playbook, Step};

@@ -217,7 +217,7 @@ impl<S: Shell> Session<'_, S> {
         (format!("{PREAMBLE}{read}{trap}"), input.into_bytes())
     }
 
-    async fn call(
+    pub(super) async fn call(
         &mut self,
         part: Part,
         argv: Vec<String>,
