@@ -2,7 +2,6 @@
 
 use super::MigrationType;
 use crate::units::Millis;
-use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Proxmox's own archive of what anybody may install.
@@ -88,11 +87,5 @@ impl ProxmoxSpec {
     pub fn key_hash(&self) -> Option<String> {
         let known = || (self.key == KEY).then(|| KEY_SHA256.to_owned());
         self.key_sha256.as_ref().map(|hash| hash.to_ascii_lowercase()).or_else(known)
-    }
-
-    /// Where Proxmox mounts a shared storage that is NFS, on every node.
-    #[must_use]
-    pub fn storage_mount(&self) -> Utf8PathBuf {
-        Utf8PathBuf::from("/mnt/pve").join(&self.storage)
     }
 }
