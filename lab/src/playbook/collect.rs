@@ -21,7 +21,8 @@ const LONGEST: usize = 1 << 20;
 
 /// Writes what it reads to the file `$1`, which nobody but root can read and which is never there
 /// in part.
-const RECEIVE: &str = r#"exec 2>&1; umask 077; mkdir -p "${1%/*}"; cat >"$1.new"; mv "$1.new" "$1""#;
+const RECEIVE: &str =
+    r#"exec 2>&1; umask 077; mkdir -p "${1%/*}"; cat >"$1.new"; mv "$1.new" "$1""#;
 
 /// Where the file of a node is kept that a step collects: only this user can read it.
 #[must_use]

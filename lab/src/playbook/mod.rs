@@ -26,8 +26,8 @@ mod session;
 mod shell;
 mod types;
 
-pub use context::{BRIDGE, Context, Devices, TAP};
 pub use collect::collected;
+pub use context::{BRIDGE, Context, Devices, TAP};
 pub use dry_run::{DryRun, Preview, dry_run};
 pub use failure::{Failure, Part, RunError, What};
 pub use progress::{Doing, Event, NodeSummary, Summary};
