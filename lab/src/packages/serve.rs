@@ -10,7 +10,7 @@ use anyhow::Result;
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
-    net::TcpListener,
+    net::{TcpListener, UnixListener},
     task::JoinSet,
     time::timeout,
 };
@@ -45,17 +45,37 @@ impl<F: Fetch> PackageCache<F> {
     pub async fn serve(&self, listener: TcpListener) -> Result<()> {
         let mut connections = JoinSet::new();
         loop {
-            while connections.len() >= CONNECTIONS {
-                connections.join_next().await;
-            }
             let (stream, _) = listener.accept().await?;
-            while connections.try_join_next().is_some() {}
-            let cache = self.clone();
-            connections.spawn(async move {
-                // A node that goes away in the middle is the node's affair.
-                let _gone = cache.connection(stream).await;
-            });
+            self.begin(&mut connections, stream).await;
         }
+    }
+
+    /// The same on a socket of this machine's files, such as SSH forwards a node's port to: nobody
+    /// else on this machine reaches it.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve_unix(&self, listener: UnixListener) -> Result<()> {
+        let mut connections = JoinSet::new();
+        loop {
+            let (stream, _) = listener.accept().await?;
+            self.begin(&mut connections, stream).await;
+        }
+    }
+
+    async fn begin<S>(&self, connections: &mut JoinSet<()>, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        while connections.try_join_next().is_some() {}
+        while connections.len() >= CONNECTIONS {
+            connections.join_next().await;
+        }
+        let cache = self.clone();
+        connections.spawn(async move {
+            // A node that goes away in the middle is the node's affair.
+            let _gone = cache.connection(stream).await;
+        });
     }
 
     /// Serves one connection of any kind to its end.

@@ -149,6 +149,22 @@ async fn three_nodes_that_ask_at_once_are_one_fetch() {
 }
 
 #[tokio::test]
+async fn a_socket_of_this_machine_serves_as_well() {
+    let bench = bench();
+    let path = bench.folder.join("socket");
+    let listener = UnixListener::bind(&path).expect("it can be made");
+    let cache = bench.cache.clone();
+    let serving = tokio::spawn(async move { cache.serve_unix(listener).await });
+    let mut stream = tokio::net::UnixStream::connect(&path).await.expect("it listens");
+    let request = format!("GET {DEB} HTTP/1.1\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.expect("it answers");
+    assert_eq!(body(&said), content(DEB));
+    serving.abort();
+}
+
+#[tokio::test]
 async fn packages_are_kept_and_indexes_asked_for_once_a_run() {
     let mut bench = bench();
     for _ in 0..2 {
