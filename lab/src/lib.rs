@@ -5,6 +5,7 @@ pub mod facts;
 pub mod hypervisor;
 pub mod journal;
 pub mod node;
+pub mod packages;
 pub mod playbook;
 pub mod process;
 pub mod provider;

@@ -63,7 +63,8 @@ fn template(spec: &LabSpec) -> (String, String) {
 }
 
 fn contexts(spec: &LabSpec) -> Vec<Context<'_>> {
-    context::of(spec, &vec![Devices::of_vagrant(); spec.nodes.len()])
+    let contexts = context::of(spec, &vec![Devices::of_vagrant(); spec.nodes.len()]);
+    contexts.into_iter().map(|context| context.with_keyring(b"a keyring")).collect()
 }
 
 fn playbooks(spec: &LabSpec) -> Vec<Playbook> {
@@ -114,6 +115,11 @@ fn shellcheck_finds_nothing_in_any_script() {
         for (node, playbook) in spec.nodes.iter().zip(&playbooks(&spec)) {
             for (script, text) in scripts(playbook) {
                 all.entry(text.to_owned()).or_insert_with(|| format!("{name}.{node}.{script}"));
+            }
+            let files = playbook.steps.iter().flat_map(|step| &step.files);
+            for file in files.filter(|file| file.content.starts_with("#!/bin/sh\n")) {
+                let path = file.path.as_str().replace('/', ".");
+                all.entry(file.content.clone()).or_insert_with(|| format!("{name}.{node}.{path}"));
             }
         }
     }

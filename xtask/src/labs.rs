@@ -1,11 +1,15 @@
 //! The lab of a command: one that is up already, or one brought up for it.
 
-use crate::{build, show};
+use crate::{
+    build,
+    exit::{Exit, Failure},
+    show,
+};
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
 use lab::{
     Lifetime, Programs, RunningLab, running,
-    spec::{LabSpec, Link},
+    spec::{HypervisorKind, LabSpec, Link},
 };
 
 /// This program's own file, which holds labs too.
@@ -22,6 +26,23 @@ pub async fn up(spec: LabSpec, lifetime: Lifetime) -> Result<RunningLab> {
     let this = program()?;
     let programs = Programs { this: &this, observer: &|| Ok(build::build()?.observer) };
     running::up(spec, lifetime, programs, &mut show::tell).await
+}
+
+/// Refuses a lab whose guests this version cannot migrate, before anything is made.
+///
+/// # Errors
+/// When the hypervisor is not driven yet.
+pub fn can_be_measured(spec: &LabSpec) -> Result<(), Failure> {
+    match spec.hypervisor {
+        HypervisorKind::Qemu => Ok(()),
+        HypervisorKind::Proxmox => Err(Failure::new(
+            Exit::InvalidInput,
+            anyhow::anyhow!(
+                "experiments on the hypervisor `proxmox` are not built yet\n\nhint: `cargo xtask lab-up` \
+                 sets such a lab up; for an experiment take a lab with `hypervisor: qemu`"
+            ),
+        )),
+    }
 }
 
 /// The lab that `lab-up` brought up, when it is as `spec` says; otherwise one of the command's own,

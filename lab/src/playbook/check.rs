@@ -1,8 +1,8 @@
 //! What a playbook may not say although its types allow it.
 
-use super::{Playbook, Step};
+use super::{On, Playbook, Step};
 use crate::yaml::{Parsed, Problem};
-use camino::Utf8Component;
+use camino::{Utf8Component, Utf8Path};
 
 /// Longest script in bytes: the kernel takes 128 KiB as one argument.
 const SCRIPT_BYTES: usize = 100 << 10;
@@ -93,6 +93,23 @@ fn check_step(parsed: &Parsed<Playbook>, index: usize, step: &Step, problems: &m
             );
         }
     }
+    for (place, collect) in step.collect.iter().enumerate() {
+        let place = place.to_string();
+        let at = |key| ["steps", &number, "collect", &place, key];
+        let share = collect.share.iter().map(|share| ("share", share));
+        for (key, path) in share.chain([("path", &collect.path)]) {
+            if !is_file(path) {
+                problems.push(not_a_file(parsed, &at(key), path));
+            }
+        }
+        if collect.share.is_some() && step.on != On::First {
+            problems.push(
+                parsed
+                    .problem(&at("share"), "only a step of the first node can share a file")
+                    .hint("write `on: first`: several would overwrite each other's"),
+            );
+        }
+    }
     if step.deadline.0 == 0 {
         problems.push(parsed.problem(&at("deadline"), "nothing can be done in no time"));
     }
@@ -110,23 +127,27 @@ fn bad_script(script: &str) -> Option<&'static str> {
     }
 }
 
+fn is_file(path: &Utf8Path) -> bool {
+    path.is_absolute()
+        && path.file_name().is_some()
+        && !path.as_str().ends_with('/')
+        && !path.components().any(|part| matches!(part, Utf8Component::ParentDir))
+        && !path.as_str().contains(char::is_control)
+}
+
+fn not_a_file(parsed: &Parsed<Playbook>, at: &[&str], path: &Utf8Path) -> Problem {
+    let shown = path.as_str().escape_debug();
+    parsed
+        .problem(at, format!("`{shown}` is not the path of a file"))
+        .hint("write it from the root, such as `/etc/exports`")
+}
+
 fn check_files(parsed: &Parsed<Playbook>, index: usize, step: &Step, problems: &mut Vec<Problem>) {
     for (place, file) in step.files.iter().enumerate() {
         let path = [index, place].map(|number| number.to_string());
         let at = ["steps", &path[0], "files", &path[1], "path"];
-        let odd = |c: Utf8Component<'_>| matches!(c, Utf8Component::ParentDir);
-        if !file.path.is_absolute()
-            || file.path.file_name().is_none()
-            || file.path.as_str().ends_with('/')
-            || file.path.components().any(odd)
-            || file.path.as_str().contains(char::is_control)
-        {
-            let shown = file.path.as_str().escape_debug();
-            problems.push(
-                parsed
-                    .problem(&at, format!("`{shown}` is not the path of a file"))
-                    .hint("write it from the root, such as `/etc/exports`"),
-            );
+        if !is_file(&file.path) {
+            problems.push(not_a_file(parsed, &at, &file.path));
         }
         let all = parsed.value.steps.iter().enumerate().flat_map(|(number, step)| {
             step.files.iter().enumerate().map(move |(place, file)| (number, place, file))

@@ -1,5 +1,6 @@
 //! What playbooks' templates see.
 
+use super::ProxmoxContext;
 use crate::{
     node::GUEST_TAP,
     spec::{LabSpec, Network},
@@ -46,6 +47,19 @@ pub struct Context<'a> {
     pub nodes: Vec<NodeContext>,
     /// The shared folder; `none` where the lab has none.
     pub storage: Option<StorageContext>,
+    /// Proxmox VE; not there until [`Self::with_keyring`] has added it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxmox: Option<ProxmoxContext>,
+}
+
+impl Context<'_> {
+    /// The same with `proxmox`, where that is the lab's hypervisor. The keyring is what
+    /// [`crate::packages::keyring`] gives.
+    #[must_use]
+    pub fn with_keyring(mut self, keyring: &[u8]) -> Self {
+        self.proxmox = self.lab.proxmox().map(|spec| ProxmoxContext::new(&spec, keyring));
+        self
+    }
 }
 
 /// What a template sees of a node.
@@ -115,6 +129,7 @@ pub fn of<'a>(spec: &'a LabSpec, devices: &[Devices]) -> Vec<Context<'a>> {
         node: node.clone(),
         nodes: nodes.clone(),
         storage: storage.clone(),
+        proxmox: None,
     };
     nodes.iter().map(context).collect()
 }

@@ -33,9 +33,9 @@ pub enum Preview {
     Done,
     /// Act.
     WouldAct {
-        /// Why: what the check missed, and which files differ how.
-        because: Vec<String>,
-        /// Files that would be written.
+        /// The command at which the check failed, if it is not for the files alone.
+        missed: Option<String>,
+        /// Files that would be written, each with its mode, and how what is there differs.
         files: Vec<String>,
         /// The action's first lines; a last `…` where there are more.
         action: Vec<String>,
@@ -53,17 +53,37 @@ impl DryRun {
     }
 }
 
+/// The nodes in groups of those for which a step would do the same.
+fn alike(nodes: &[(String, Preview)]) -> Vec<Vec<&(String, Preview)>> {
+    let mut groups: Vec<Vec<&(String, Preview)>> = Vec::new();
+    for node in nodes {
+        match groups.iter_mut().find(|group| group[0].1 == node.1) {
+            Some(group) => group.push(node),
+            None => groups.push(vec![node]),
+        }
+    }
+    groups
+}
+
 impl fmt::Display for DryRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "playbook {}", self.playbook)?;
         for (number, (step, nodes)) in self.steps.iter().enumerate() {
             writeln!(f, "{:>2}. {step}", number + 1)?;
-            for (node, preview) in nodes {
-                let Preview::WouldAct { because, files, action, reboot } = preview else {
-                    writeln!(f, "    {node}: done")?;
+            for alike in alike(nodes) {
+                let names: Vec<&str> = alike.iter().map(|(node, _)| node.as_str()).collect();
+                let names = names.join(", ");
+                let Some((_, Preview::WouldAct { missed, files, action, reboot })) = alike.first()
+                else {
+                    writeln!(f, "    {names}: done")?;
                     continue;
                 };
-                writeln!(f, "    {node}: would act, because {}", because.join("; "))?;
+                match missed {
+                    Some(missed) => {
+                        writeln!(f, "    {names}: would act, its check fails at {missed}")?
+                    }
+                    None => writeln!(f, "    {names}: would act")?,
+                }
                 for file in files {
                     writeln!(f, "        write {file}")?;
                 }
@@ -151,10 +171,13 @@ async fn look<S: Shell>(
             action.lines().filter(|line| !line.trim().is_empty()).map(ToOwned::to_owned);
         let mut first: Vec<String> = lines.by_ref().take(ACTION_LINES).collect();
         first.extend(lines.next().map(|_| "…".to_owned()));
-        let files = look.files.iter().filter_map(|(place, _)| step.files.get(*place));
+        let files = look.files.iter().filter_map(|(place, change)| {
+            let file = step.files.get(*place)?;
+            Some(format!("{} ({}), which {change}", file.path, file.mode))
+        });
         column.push(Some(Preview::WouldAct {
-            because: look.reasons(step),
-            files: files.map(|file| format!("{} ({})", file.path, file.mode)).collect(),
+            files: files.collect(),
+            missed: look.missed,
             action: first,
             reboot: step.reboot,
         }));

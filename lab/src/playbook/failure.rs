@@ -19,6 +19,8 @@ pub enum Part {
     Verify,
     /// Check and files once more, after the action.
     CheckAgain,
+    /// Fetching what it leaves for others, or giving it to them.
+    Collect,
 }
 
 impl fmt::Display for Part {
@@ -30,6 +32,7 @@ impl fmt::Display for Part {
             Self::Reboot => "reboot",
             Self::Verify => "verify",
             Self::CheckAgain => "check again",
+            Self::Collect => "collect",
         })
     }
 }

@@ -6,14 +6,17 @@
 //! run again.
 
 mod check;
+mod collect;
 mod concurrently;
 pub mod context;
 mod dry_run;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod generated;
 mod log;
 mod progress;
+mod proxmox;
 mod quoting;
 mod render;
 mod run;
@@ -23,13 +26,15 @@ mod session;
 mod shell;
 mod types;
 
+pub use collect::collected;
 pub use context::{BRIDGE, Context, Devices};
 pub use dry_run::{DryRun, Preview, dry_run};
 pub use failure::{Failure, Part, RunError, What};
 pub use progress::{Doing, Event, NodeSummary, Summary};
+pub use proxmox::{ProxmoxContext, ROOT_PASSWORD};
 pub use render::render;
 pub use run::{CannotReboot, Reboot, Setup, run};
 pub use secrets::Secrets;
 pub use session::Change;
 pub use shell::Shell;
-pub use types::{File, Mode, On, Order, Playbook, Step};
+pub use types::{Collect, File, Mode, On, Order, Playbook, Step};

@@ -118,6 +118,11 @@ fn put_in(parsed: &mut Parsed<Playbook>, values: &[String]) -> Vec<Problem> {
             file.path = raw(file.path.as_str()).into();
             file.content = raw(&file.content);
         }
+        for collect in &mut step.collect {
+            for path in [Some(&mut collect.path), collect.share.as_mut()].into_iter().flatten() {
+                *path = raw(path.as_str()).into();
+            }
+        }
         for secret in &mut step.secrets {
             *secret = raw(secret);
         }

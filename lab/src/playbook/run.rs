@@ -93,6 +93,11 @@ pub async fn run<S: Shell, R: Reboot<S>>(
             false => Some(Look { files: Vec::new(), missed: None }),
         })
         .collect();
+    // It may have been cut off before the others got what was left for them. Where nothing is to be
+    // done nobody needs it any more.
+    for index in (0..first).filter(|_| first < steps) {
+        share(playbooks, nodes, index, setup).await?;
+    }
     for index in first..steps {
         let Some(one) = playbooks.first().map(|playbook| &playbook.steps[index]) else { break };
         let todo = nodes.iter_mut().zip(playbooks).zip(&mut looks).enumerate();
@@ -134,8 +139,39 @@ pub async fn run<S: Shell, R: Reboot<S>>(
         if !failures.is_empty() {
             return Err(RunError::Failed(failures));
         }
+        share(playbooks, nodes, index, setup).await?;
     }
     Ok(summary)
+}
+
+/// Gives the other nodes what a step has left on the first.
+async fn share<S: Shell, R>(
+    playbooks: &[Playbook],
+    nodes: &mut [S],
+    index: usize,
+    setup: &Setup<'_, R>,
+) -> Result<(), RunError> {
+    let Some(playbook) = playbooks.first() else { return Ok(()) };
+    let step = &playbook.steps[index];
+    if step.collect.iter().all(|collect| collect.share.is_none()) {
+        return Ok(());
+    }
+    let Some((first, others)) = nodes.split_first_mut() else { return Ok(()) };
+    let from = first.name();
+    let all = others.iter_mut().zip(&playbooks[1..]).map(|(shell, playbook)| {
+        let mut session = Session {
+            shell,
+            step: &playbook.steps[index],
+            number: (index + 1, playbook.steps.len()),
+            secrets: setup.secrets,
+            log: Log::none(setup.secrets),
+            until: Instant::now() + step.deadline.duration(),
+        };
+        async move { session.receive(setup.folder, from).await }
+    });
+    let failures = concurrently(all).await.into_iter().filter_map(Result::err);
+    let failures: Vec<Failure> = failures.map(|failure| *failure).collect();
+    if failures.is_empty() { Ok(()) } else { Err(RunError::Failed(failures)) }
 }
 
 /// The same steps for every node, and a playbook for each.
@@ -226,6 +262,7 @@ async fn survey_node<S: Shell, R>(
         if !look.is_done() {
             return Ok(Seen { done: place, look: Some(look), events });
         }
+        session.collect(setup.folder).await?;
         events.push(event(&session, Doing::AlreadyDone, started));
     }
     Ok(Seen { done: steps, look: None, events })
@@ -283,6 +320,7 @@ async fn act<S: Shell, R: Reboot<S>>(
         }
     };
     if look.is_done() {
+        session.collect(setup.folder).await?;
         return Ok(false);
     }
     let step: &Step = session.step;
@@ -309,6 +347,7 @@ async fn act<S: Shell, R: Reboot<S>>(
     }
     let look = session.look(false).await?;
     if look.is_done() {
+        session.collect(setup.folder).await?;
         return Ok(true);
     }
     Err(session.failure(Part::CheckAgain, What::NotDone(look.words(step))))

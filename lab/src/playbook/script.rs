@@ -66,6 +66,8 @@ impl<'a> Scan<'a> {
                 '#' if commands && word_begins && has_token(self.take_line()) => {
                     return Some("a comment");
                 }
+                // `<<<` has its text behind it, on the same line.
+                '<' if commands && self.rest().starts_with("<<") => self.at += 2,
                 '<' if commands && self.rest().starts_with('<') => self.here_document(),
                 '\n' if commands && self.skips_a_token_in_documents() => {
                     return Some("a here-document");

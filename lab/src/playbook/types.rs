@@ -58,6 +58,9 @@ pub struct Step {
     /// are struck out of all that is kept of their output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    /// Files on the node that others need, fetched when the step is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collect: Vec<Collect>,
     /// How long it may take on one node, everything together. Default: 10 min.
     #[serde(default = "default_deadline")]
     pub deadline: Millis,
@@ -114,6 +117,19 @@ pub struct File {
     pub mode: Mode,
     /// All that it holds.
     pub content: String,
+}
+
+/// A file that a step leaves on a node, of at most 1 MiB. This program keeps it in the lab's folder,
+/// `collected/<node>/<name>`, where only this user can read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `path` and `share`")]
+pub struct Collect {
+    /// Where it lies, from the root.
+    pub path: Utf8PathBuf,
+    /// Where the other nodes get it before the next step, readable by root alone. It travels by
+    /// this program's own connections. Only for steps of the first node. Default: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Utf8PathBuf>,
 }
 
 /// A file's permissions, in four octal digits: `"0644"`.

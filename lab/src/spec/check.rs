@@ -1,6 +1,7 @@
 //! What a lab file may not say although its types allow it.
 
 mod machines;
+mod proxmox;
 
 use super::{GUEST_SLOTS, LabSpec, Network};
 use crate::{
@@ -41,6 +42,7 @@ pub(super) fn problems(parsed: &Parsed<LabSpec>) -> Vec<Problem> {
         overlap(parsed, a, b, &mut problems);
     }
     machines::problems(parsed, &mut problems);
+    proxmox::problems(parsed, &mut problems);
     problems
 }
 

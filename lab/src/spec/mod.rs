@@ -3,10 +3,12 @@
 mod check;
 mod cidr;
 mod machines;
+mod proxmox;
 
 pub use check::LINK_RATE;
 pub use cidr::Ipv4Cidr;
 pub use machines::{HostSpec, NfsSpec, StorageSpec, VagrantSpec};
+pub use proxmox::ProxmoxSpec;
 
 use crate::{
     units::BitRate,
@@ -44,6 +46,9 @@ pub struct LabSpec {
     /// Settings of the hypervisor `qemu`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu: Option<QemuSpec>,
+    /// Settings of the hypervisor `proxmox`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxmox: Option<ProxmoxSpec>,
     /// Settings of the provider `vagrant`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vagrant: Option<VagrantSpec>,
@@ -247,10 +252,12 @@ words! {
 
 words! {
     /// What runs and migrates a lab's guests.
-    HypervisorKind, "hypervisor", later: ["proxmox"],
+    HypervisorKind, "hypervisor", later: [],
     {
         /// Plain QEMU over QMP.
         Qemu = "qemu",
+        /// Proxmox VE. Labs of it can be set up; experiments on them cannot be made yet.
+        Proxmox = "proxmox",
     }
 }
 
@@ -266,6 +273,17 @@ words! {
         Kvm = "kvm",
         /// QEMU's translator.
         Tcg = "tcg",
+    }
+}
+
+words! {
+    /// How guests' memory travels from node to node.
+    MigrationType, "migration type", later: [],
+    {
+        /// As it is, by TCP.
+        Insecure = "insecure",
+        /// Through an SSH connection, which one processor encrypts.
+        Secure = "secure",
     }
 }
 
@@ -292,6 +310,13 @@ fn read_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BitRat
 }
 
 impl LabSpec {
+    /// The settings of the hypervisor `proxmox`, where it is the lab's.
+    #[must_use]
+    pub fn proxmox(&self) -> Option<ProxmoxSpec> {
+        (self.hypervisor == HypervisorKind::Proxmox)
+            .then(|| self.proxmox.clone().unwrap_or_default())
+    }
+
     /// Reads and checks a lab file's text; `file_name` is for the report.
     ///
     /// # Errors

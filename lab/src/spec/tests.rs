@@ -18,7 +18,20 @@ const BAD: &[(&str, &str)] = &[
         "nfs",
         "name: a\nprovider: vagrant\nhypervisor: qemu\nnetworks: { guest: { cidr: 10.1.0.0/24 }, migration: { cidr: 10.2.0.0/24 }, storage: { cidr: 10.2.0.0/16 } }\nstorage: { nfs: { server: nodeX, export: '/a b', mount: relative } }\n",
     ),
-    ("hypervisor_of_later", "name: a\nprovider: netns\nhypervisor: proxmox\n"),
+    ("proxmox_of_namespaces", "name: a\nprovider: netns\nhypervisor: proxmox\nqemu: {}\n"),
+    ("proxmox_without_proxmox", "name: a\nprovider: vagrant\nhypervisor: qemu\nproxmox: {}\n"),
+    (
+        "proxmox",
+        "name: a\nprovider: vagrant\nhypervisor: proxmox\nproxmox:\n  repository: ftp://a.example\n  suite: 'a b'\n  key: https://a.example/key\n  cluster: a-cluster-for-ever\n  domain: -.lab\n  storage: a/b\n  user: root@pam\n  token: x\n  ready_deadline: 0 s\n",
+    ),
+    (
+        "proxmox_words",
+        "name: a\nprovider: vagrant\nhypervisor: proxmox\nproxmox:\n  migration: unsecure\n",
+    ),
+    (
+        "proxmox_key",
+        "name: a\nprovider: vagrant\nhypervisor: proxmox\nproxmox: { key: '', key_sha256: 12ab }\n",
+    ),
     ("provider_mistyped", "name: a\nprovider: netnss\nhypervisor: qemu\n"),
     ("no_hypervisor", "name: a\nprovider: netns\n"),
     ("lab_name", "name: my lab\nprovider: netns\nhypervisor: qemu\n"),
@@ -84,6 +97,19 @@ fn the_example_of_machines_one_has_is_good() {
     let hosts = example.hosts.expect("machines");
     assert_eq!(hosts["node1"].ssh, "root@host1.example");
     assert_eq!(example.set_up, Some(false));
+}
+
+#[test]
+fn only_a_fetched_key_of_ones_own_needs_a_hash() {
+    let head = "name: a\nprovider: vagrant\nhypervisor: proxmox\n";
+    let spec = |rest: &str| LabSpec::parse("lab.yaml", &format!("{head}{rest}")).expect(rest);
+    let hash = |rest: &str| spec(rest).proxmox().expect("it is Proxmox's").key_hash();
+    assert_eq!(hash("").as_deref(), Some(proxmox::KEY_SHA256));
+    assert_eq!(hash("proxmox: { key: /etc/keyring.gpg }"), None);
+    let digits = "AB".repeat(32);
+    let given = hash(&format!("proxmox: {{ key: 'http://m.example/k', key_sha256: {digits} }}"));
+    assert_eq!(given, Some(digits.to_lowercase()));
+    assert_eq!(LabSpec::parse("least.yaml", HEAD).expect("a good lab").proxmox(), None);
 }
 
 #[test]

@@ -50,6 +50,14 @@ const BAD: &[(&str, &str)] = &[
         "names",
         "    check: a\n    action: b\n  - {name: one, check: a, action: b}\n  - {name: A b, check: a, action: b}\n",
     ),
+    (
+        "collect",
+        "    check: a\n    action: b\n    collect: [{path: a, share: /b/}, {path: /c, secret: true}]\n",
+    ),
+    (
+        "collect_of_all",
+        "    check: a\n    action: b\n    collect: [{path: /a/}, {path: /c, share: /../d}]\n",
+    ),
     ("secret", "    check: a\n    action: b\n    secrets: [root password]\n"),
     (
         "paths",

@@ -324,3 +324,47 @@ proptest! {
         }
     }
 }
+
+/// The first leaves a text, which the others must have before they begin.
+const SHARING: &str = r#"
+  - name: word
+    on: first
+    check: test -s {{ folder }}/word
+    action: echo swordfish >{{ folder }}/word
+    collect:
+      - {path: "{{ folder }}/word", share: "{{ folder }}/given/word"}
+  - name: use
+    on: others
+    check: test -s {{ folder }}/used
+    action: cp {{ folder }}/given/word {{ folder }}/used
+"#;
+
+#[test]
+fn what_the_first_leaves_is_kept_and_given_to_the_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut lab = Lab::new(&["a", "b", "c"]);
+    play(&mut lab, SHARING).0.expect("it works");
+    assert_eq!(lab.read(1, "used").as_deref(), Some("swordfish\n"));
+    let kept = crate::playbook::collected(&lab.folder, "a", "/x/word".into());
+    assert_eq!(std::fs::read_to_string(&kept).expect("it is kept"), "swordfish\n");
+    for path in [kept.clone(), lab.nodes[2].folder.join("given/word")] {
+        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{path}");
+    }
+    // Both copies are made again by a run that finds the step done.
+    std::fs::remove_file(&kept).expect("it is there");
+    std::fs::remove_file(lab.nodes[2].folder.join("given/word")).expect("it is there");
+    std::fs::remove_file(lab.nodes[2].folder.join("used")).expect("it is there");
+    let summary = play(&mut lab, SHARING).0.expect("it works");
+    assert_eq!(summary.nodes[0].acted, Vec::<String>::new());
+    assert_eq!(lab.read(2, "used").as_deref(), Some("swordfish\n"));
+    assert!(kept.exists());
+}
+
+#[test]
+fn what_is_promised_and_not_left_is_a_failure() {
+    let mut lab = Lab::new(&["a"]);
+    let steps = "  - name: word\n    check: 'true'\n    action: 'true'\n    collect: [{path: /none/of/it}]\n";
+    let error = play(&mut lab, steps).0.expect_err("there is none").to_string();
+    assert!(error.contains("/none/of/it"), "{error}");
+}

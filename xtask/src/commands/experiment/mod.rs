@@ -53,6 +53,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
         let lab_rate = task.spec.networks.migration.link_rate;
         return print_plan(args, &task.experiment, &task.plan, &task.spec.nodes, lab_rate);
     }
+    labs::can_be_measured(&task.spec)?;
     // What lies on other machines can be looked at only when they are there.
     let here = task.spec.provider == Provider::Netns;
     let named = if here { Some(qemus::find(&task.experiment)?) } else { None };
