@@ -1,11 +1,13 @@
 //! Labs that are up, whatever provides their nodes.
 
+pub mod vagrant;
+
 use crate::{
     node::Node,
-    provider::{hosts, netns},
+    provider::{hosts, netns, vagrant::Virtualization},
     spec::{LabSpec, Provider},
 };
-use anyhow::{Result, bail};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// How long a lab lives.
@@ -37,6 +39,8 @@ pub(crate) enum Keeper {
     Namespaces(netns::Keeper),
     /// A folder on this machine.
     Hosts(hosts::Keeper),
+    /// Virtual machines.
+    Machines(vagrant::Machines),
 }
 
 /// Programs of ours that labs are made with.
@@ -47,6 +51,10 @@ pub struct Programs<'a> {
     pub this: &'a Utf8Path,
     /// Gives the observer, linked statically. Asked only where nodes are other machines.
     pub observer: &'a (dyn Fn() -> Result<Utf8PathBuf> + Sync),
+    /// Finds out whether virtual nodes can run under KVM. Asked only where there are some.
+    pub virtualization: &'a (dyn Fn(&LabSpec) -> Result<Virtualization> + Sync),
+    /// Folder of the playbooks' templates.
+    pub templates: &'a Utf8Path,
 }
 
 impl RunningLab {
@@ -55,6 +63,22 @@ impl RunningLab {
         match &self.keeper {
             Keeper::Namespaces(keeper) => keeper.is_alive().await,
             Keeper::Hosts(keeper) => keeper.is_alive(),
+            Keeper::Machines(keeper) => keeper.is_alive(),
+        }
+    }
+
+    /// Takes an ephemeral lab down; any other stays as it is. A lab that is dropped without this
+    /// leaves its virtual machines behind.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub async fn close(self, tell: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
+        let Self { nodes, keeper, .. } = self;
+        drop(nodes);
+        match keeper {
+            Keeper::Machines(keeper) => keeper.close(tell).await,
+            // These end with their keeper.
+            Keeper::Namespaces(_) | Keeper::Hosts(_) => Ok(()),
         }
     }
 }
@@ -67,12 +91,33 @@ pub async fn up(
     spec: LabSpec,
     lifetime: Lifetime,
     programs: Programs<'_>,
-    _tell: &mut (dyn FnMut(&str) + Send),
+    tell: &mut (dyn FnMut(&str) + Send),
 ) -> Result<RunningLab> {
     match spec.provider {
         Provider::Netns => netns::up(spec, lifetime, programs.this),
         Provider::Hosts => hosts::up(spec, lifetime, &(programs.observer)()?).await,
-        Provider::Vagrant => not_built(spec.provider),
+        Provider::Vagrant => vagrant::up(spec, lifetime, programs, tell).await,
+    }
+}
+
+/// What [`up`] would do, as text; changes nothing.
+///
+/// # Errors
+/// When something that it needs is missing, or nodes cannot be looked at.
+pub async fn preview(spec: &LabSpec, programs: Programs<'_>) -> Result<String> {
+    match spec.provider {
+        Provider::Netns => {
+            let nodes = spec.nodes.join(", ");
+            Ok(match netns::find(&spec.name)? {
+                Some(_) => format!("the lab `{}` is up; nothing would be done\n", spec.name),
+                None => format!("would make the namespaces {nodes}\n"),
+            })
+        }
+        Provider::Hosts => Ok(format!(
+            "would put our own program on {} and change nothing else\n",
+            spec.nodes.join(", ")
+        )),
+        Provider::Vagrant => vagrant::preview(spec, programs).await,
     }
 }
 
@@ -84,7 +129,7 @@ pub async fn find(spec: &LabSpec) -> Result<Option<RunningLab>> {
     match spec.provider {
         Provider::Netns => netns::find(&spec.name),
         Provider::Hosts => hosts::find(&spec.name).await,
-        Provider::Vagrant => not_built(spec.provider),
+        Provider::Vagrant => vagrant::find(spec).await,
     }
 }
 
@@ -93,14 +138,10 @@ pub async fn find(spec: &LabSpec) -> Result<Option<RunningLab>> {
 ///
 /// # Errors
 /// When something cannot be removed.
-pub async fn down(spec: &LabSpec) -> Result<bool> {
+pub async fn down(spec: &LabSpec, tell: &mut (dyn FnMut(&str) + Send)) -> Result<bool> {
     match spec.provider {
         Provider::Netns => netns::down(&spec.name),
         Provider::Hosts => hosts::down(&spec.name).await,
-        Provider::Vagrant => not_built(spec.provider),
+        Provider::Vagrant => vagrant::down(&spec.name, tell).await,
     }
-}
-
-fn not_built<T>(provider: Provider) -> Result<T> {
-    bail!("labs of the provider `{provider}` cannot be brought up by this version")
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     node::Node,
+    packages::{Fetcher, keyring},
     playbook::{
         self, Devices, DryRun, Event, Playbook, Reboot, Secrets, Setup, Summary, context, render,
     },
     spec::{HypervisorKind, LabSpec},
-    yaml,
+    state, yaml,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use camino::Utf8Path;
@@ -40,6 +41,7 @@ impl SetUp<'_> {
     pub const fn template(hypervisor: HypervisorKind) -> &'static str {
         match hypervisor {
             HypervisorKind::Qemu => "qemu.yaml.j2",
+            HypervisorKind::Proxmox => "proxmox.yaml.j2",
         }
     }
 
@@ -47,16 +49,25 @@ impl SetUp<'_> {
     ///
     /// # Errors
     /// When the template cannot be read, or anything is wrong with it.
-    pub fn playbooks(&self) -> Result<Vec<Playbook>> {
+    pub async fn playbooks(&self) -> Result<Vec<Playbook>> {
+        let keyring = match self.spec.proxmox() {
+            None => Vec::new(),
+            Some(proxmox) => {
+                let fetcher = Fetcher::of_this_machine();
+                let folder = state::data_root()?.join("packages");
+                keyring(&proxmox.key, proxmox.key_hash().as_deref(), &folder, &fetcher).await?
+            }
+        };
         let path = self.templates.join(Self::template(self.spec.hypervisor));
         let text = yaml::read_text(&path)?;
         if self.devices.len() != self.spec.nodes.len() {
             bail!("the network cards of {} nodes are known", self.devices.len());
         }
         context::of(self.spec, self.devices)
-            .iter()
+            .into_iter()
+            .map(|context| context.with_keyring(&keyring))
             .map(|context| {
-                render(path.as_str(), &text, &context.node.name, context)
+                render(path.as_str(), &text, &context.node.name, &context)
                     .map_err(|report| anyhow!("{}", report.render(false, 100)))
             })
             .collect()
@@ -72,7 +83,7 @@ impl SetUp<'_> {
         nodes: &mut [Node],
         tell: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Summary> {
-        let playbooks = self.playbooks()?;
+        let playbooks = self.playbooks().await?;
         let told = Mutex::new(tell);
         let progress = |event: &Event| {
             // What is done already needs no line for each node and step.
@@ -84,7 +95,7 @@ impl SetUp<'_> {
         };
         let setup = Setup {
             folder: self.folder,
-            secrets: &Secrets::default(),
+            secrets: &self.secrets()?,
             reboot: Machines,
             progress: &progress,
         };
@@ -96,7 +107,16 @@ impl SetUp<'_> {
     /// # Errors
     /// When a node cannot be looked at.
     pub async fn preview(&self, nodes: &mut [Node]) -> Result<DryRun> {
-        Ok(playbook::dry_run(&self.playbooks()?, nodes, &Secrets::default()).await?)
+        Ok(playbook::dry_run(&self.playbooks().await?, nodes, &self.secrets()?).await?)
+    }
+
+    /// What the playbook asks for; made once for each lab.
+    fn secrets(&self) -> Result<Secrets> {
+        let mut secrets = Secrets::default();
+        if self.spec.proxmox().is_some() {
+            secrets.insert_generated(playbook::ROOT_PASSWORD, self.folder)?;
+        }
+        Ok(secrets)
     }
 }
 

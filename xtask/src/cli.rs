@@ -54,7 +54,7 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  cargo xtask lab-up\n  cargo xtask lab-up --lab labs/local.yaml"
     )]
-    LabUp(LabArgs),
+    LabUp(LabUpArgs),
     /// Take a lab down, with everything in it
     #[command(
         after_help = "Examples:\n  cargo xtask lab-down\n  cargo xtask lab-down --lab labs/local.yaml"
@@ -185,6 +185,20 @@ pub struct LabArgs {
     /// The lab's file
     #[arg(long, value_name = "FILE", default_value_t = files::shipped("labs/local.yaml"))]
     pub lab: Utf8PathBuf,
+}
+
+/// Arguments of `lab-up`.
+#[derive(Debug, Args)]
+pub struct LabUpArgs {
+    /// Which lab.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Change nothing: tell what is there and what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Install what this machine lacks (Debian and Ubuntu)
+    #[arg(long, conflicts_with = "dry_run")]
+    pub install: bool,
 }
 
 /// Arguments of `lab-status`.

@@ -149,7 +149,11 @@ fn newest_common(versions: &[(&str, machine::Versions)]) -> Result<Option<String
     machine.map(Some).map_err(|error| Failure::new(Exit::InvalidInput, error))
 }
 
-fn accelerator(
+/// What runs a guest's instructions under this QEMU here: as wished, or as probed.
+///
+/// # Errors
+/// When the guest does not run.
+pub fn accelerator(
     qemu: &Qemu,
     wish: spec::Accelerator,
     guest: &Utf8Path,

@@ -2,14 +2,15 @@
 
 use crate::{
     build,
+    color::ColorChoice,
     exit::{Exit, Failure},
-    show,
+    setup, show, virtualization,
 };
 use anyhow::{Context, Result, bail};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use lab::{
     Lifetime, Programs, RunningLab, running,
-    spec::{HypervisorKind, LabSpec, Link},
+    spec::{HypervisorKind, LabSpec, Link, Provider},
 };
 
 /// This program's own file, which holds labs too.
@@ -23,9 +24,44 @@ pub fn program() -> Result<Utf8PathBuf> {
 /// # Errors
 /// As [`running::up`].
 pub async fn up(spec: LabSpec, lifetime: Lifetime) -> Result<RunningLab> {
-    let this = program()?;
-    let programs = Programs { this: &this, observer: &|| Ok(build::build()?.observer) };
-    running::up(spec, lifetime, programs, &mut show::tell).await
+    let (this, templates) = (program()?, templates());
+    running::up(spec, lifetime, programs(&this, &templates), &mut show::tell).await
+}
+
+/// Sees to it that this machine has what the lab's provider needs.
+///
+/// # Errors
+/// When something is missing and may not, or cannot, be installed.
+pub fn ensure_programs(spec: &LabSpec, install: bool, colors: ColorChoice) -> Result<(), Failure> {
+    let job = match spec.provider {
+        Provider::Vagrant => setup::Job::Vagrant,
+        Provider::Netns => setup::Job::Experiment,
+        // SSH, which is looked for when it is used.
+        Provider::Hosts => return Ok(()),
+    };
+    setup::ensure(job, install, colors)
+}
+
+/// What [`up`] would do, as text.
+///
+/// # Errors
+/// As [`running::preview`].
+pub async fn preview(spec: &LabSpec) -> Result<String> {
+    let (this, templates) = (program()?, templates());
+    running::preview(spec, programs(&this, &templates)).await
+}
+
+fn templates() -> Utf8PathBuf {
+    build::repository().join("playbooks-templates")
+}
+
+fn programs<'a>(this: &'a Utf8Path, templates: &'a Utf8Path) -> Programs<'a> {
+    Programs {
+        this,
+        observer: &|| Ok(build::build()?.observer),
+        virtualization: &virtualization::of_this_machine,
+        templates,
+    }
 }
 
 /// Refuses a lab whose guests this version cannot migrate, before anything is made.

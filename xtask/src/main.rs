@@ -16,6 +16,7 @@ mod provenance;
 mod qemus;
 mod setup;
 mod show;
+mod virtualization;
 
 use lab::provider::{netns, vagrant};
 use std::process::ExitCode;

@@ -76,6 +76,8 @@ mod tests {
                 state: State::Steady,
                 pages_written: 0,
                 pages_dropped: 0,
+                disk_writes: 0,
+                disk_errors: 0,
             })
             .collect()
     }

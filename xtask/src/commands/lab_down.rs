@@ -17,8 +17,9 @@ pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
     let spec = files::checked(LabSpec::read(&args.lab), colors, false)?;
     let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let was_up =
-        runtime.block_on(running::down(&spec)).map_err(|error| Failure::new(Exit::Lab, error))?;
+    let was_up = runtime
+        .block_on(running::down(&spec, &mut show::tell))
+        .map_err(|error| Failure::new(Exit::Lab, error))?;
     if was_up {
         show::print(&format!(
             "the lab `{}` is down ({:.3} s)\n",

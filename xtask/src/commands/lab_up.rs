@@ -1,28 +1,39 @@
 //! `lab-up`: brings a lab up and leaves it up.
 
 use crate::{
-    cli::LabArgs,
+    cli::{LabArgs, LabUpArgs},
     color::ColorChoice,
     exit::{self, Exit, Failure},
-    files, labs, setup, show,
+    files, labs, show,
 };
-use lab::{Lifetime, running, spec::LabSpec};
+use lab::{
+    Lifetime, running,
+    spec::{LabSpec, Provider},
+};
 use std::time::Instant;
 
 /// Runs the command. A lab that is up already, as its file says, is left alone.
 ///
 /// # Errors
 /// For what is wrong with the lab's file, and when it does not come up.
-pub fn run(args: &LabArgs, colors: ColorChoice) -> exit::Result {
-    let spec = files::checked(LabSpec::read(&args.lab), colors, false)?;
-    setup::ensure(setup::Job::Experiment, false, colors)?;
+pub fn run(args: &LabUpArgs, colors: ColorChoice) -> exit::Result {
+    let spec = files::checked(LabSpec::read(&args.lab.lab), colors, false)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(bring_up(args, spec))
+    if args.dry_run {
+        let preview = runtime.block_on(labs::preview(&spec));
+        show::print(&preview.map_err(|error| Failure::new(Exit::Lab, error))?);
+        return Ok(());
+    }
+    labs::ensure_programs(&spec, args.install, colors)?;
+    runtime.block_on(bring_up(&args.lab, spec))
 }
 
 async fn bring_up(args: &LabArgs, spec: LabSpec) -> exit::Result {
     let lab_failure = |error: anyhow::Error| Failure::new(Exit::Lab, error);
-    if let Some(up) = running::find(&spec).await.map_err(lab_failure)? {
+    // Nodes that are machines of the lab's own are looked at step by step, each time.
+    if spec.provider != Provider::Vagrant
+        && let Some(up) = running::find(&spec).await.map_err(lab_failure)?
+    {
         if up.spec != spec {
             let text = format!(
                 "the lab `{}` is up, but not as {} says now\n\nhint: `cargo xtask lab-down --lab {}`, then try again",

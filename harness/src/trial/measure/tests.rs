@@ -89,6 +89,8 @@ fn seen(nodes: [Node; 3]) -> Observed {
             state: wire::State::Steady,
             pages_written: u64::try_from(at_ms * 5).expect("positive"),
             pages_dropped: 0,
+            disk_writes: 0,
+            disk_errors: 0,
         })
         .collect();
     observed.gate = Some(Opened { first: 0, last: 900, jitter_ms: 0.5, touch_pages_per_s: 5000.0 });

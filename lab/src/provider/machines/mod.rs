@@ -67,7 +67,7 @@ pub fn node(spec: &LabSpec, name: &str, connection: Connection, links: Links) ->
         guest_device: links.guest_device,
         migration_device: links.migration_device,
         tap: GUEST_TAP.to_owned(),
-        storage: spec.storage.as_ref().and_then(|storage| storage.path().cloned()),
+        storage: spec.shared_folder().and_then(|storage| storage.path().cloned()),
         shell: Shell::Agent(connection),
     }
 }

@@ -27,7 +27,7 @@ pub use down::down;
 pub use preflight::{Check, Preflight, Rating, preflight};
 pub(super) use private::{LIBVIRT, supervise as supervise_libvirt};
 pub use reach::{REACH_ARGUMENT, reach};
-pub use ssh::SshNode;
+pub use ssh::{SshNode, targets};
 pub use status::{NodeState, Status, status};
 pub use up::up;
 

@@ -34,7 +34,8 @@ pub struct SshNode {
 }
 
 /// All nodes of the lab in this folder.
-pub(super) fn nodes(spec: &LabSpec, folder: &Utf8Path) -> Vec<SshNode> {
+#[must_use]
+pub fn targets(spec: &LabSpec, folder: &Utf8Path) -> Vec<SshNode> {
     let node = |name: &String| SshNode {
         node: name.clone(),
         config: folder.join(CONFIG),

@@ -51,7 +51,7 @@ pub async fn up(
     if known && expected.iter().all(|domain| running.contains(domain)) {
         tell("the nodes run already");
         ssh::write_config(spec, &host, folder, box_use.own)?;
-        return Ok(ssh::nodes(spec, folder));
+        return Ok(ssh::targets(spec, folder));
     }
     networks::ensure_pool(&host).await?;
     networks::ensure(spec, &host, folder).await?;
@@ -70,7 +70,7 @@ pub async fn up(
         ssh::learn_host_keys(spec, &host, folder).await?;
     }
     ssh::write_config(spec, &host, folder, box_use.own)?;
-    Ok(ssh::nodes(spec, folder))
+    Ok(ssh::targets(spec, folder))
 }
 
 /// Journals what Vagrant is about to make, unless that was done by an earlier try.

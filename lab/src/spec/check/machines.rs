@@ -41,6 +41,14 @@ fn sections(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
             );
         }
     }
+    if spec.set_up == Some(true) {
+        let what = "setting up machines that one already has is not built yet".to_owned();
+        problems.push(
+            parsed
+                .problem(&["set_up"], what)
+                .hint("set them up by hand, as `playbooks-templates/qemu.yaml.j2` does it"),
+        );
+    }
     if spec.provider == Provider::Netns && spec.networks.storage.is_some() {
         let what =
             "a lab of namespaces has no storage network: its nodes share this machine's files";

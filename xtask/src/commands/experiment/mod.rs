@@ -14,7 +14,7 @@ use crate::{
     commands::lab_check,
     equipment::{self, Equipped},
     exit::{self, Exit, Failure},
-    judging, labs, qemus, setup, show,
+    judging, labs, qemus, show,
 };
 use harness::{
     experiment::Experiment,
@@ -24,6 +24,7 @@ use harness::{
     trial::Equipment,
 };
 use lab::{
+    RunningLab,
     spec::{LabSpec, Provider},
     state,
     units::{BitRate, Millis},
@@ -57,13 +58,11 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
     // What lies on other machines can be looked at only when they are there.
     let here = task.spec.provider == Provider::Netns;
     let named = if here { Some(qemus::find(&task.experiment)?) } else { None };
-    if here {
-        setup::ensure(setup::Job::Experiment, args.install, colors)?;
-    }
+    labs::ensure_programs(&task.spec, args.install, colors)?;
     let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
     let built = equipment::built()?;
     let equipped = match named {
-        Some(named) => Ready::Here(equipment::equip(&task.spec, &named, built)?),
+        Some(named) => Ready::Here(Box::new(equipment::equip(&task.spec, &named, built)?)),
         None => Ready::OnNodes(built),
     };
     if let Ready::Here(equipped) = &equipped {
@@ -77,7 +76,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
 /// What trials are made with, before the lab is up.
 enum Ready {
     /// All of it.
-    Here(Equipped),
+    Here(Box<Equipped>),
     /// What is ours; the rest is on the nodes.
     OnNodes(Built),
 }
@@ -139,11 +138,30 @@ async fn measure(
     let lab = labs::for_experiment(&task.spec, args.keep_lab)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
+    let measured = measure_on(args, colors, &task, &lab, ready, resumed, &interrupt).await;
+    // First, for a reader of stdout that has gone ends the program.
+    let closed = lab.close(&mut show::tell).await;
+    let (writer, end) = measured?;
+    let shown = ended(args, colors, &writer, end);
+    closed.map_err(|error| Failure::new(Exit::Lab, error))?;
+    shown
+}
+
+/// Runs what is left of the plan on a lab that is up.
+async fn measure_on(
+    args: &ExperimentArgs,
+    colors: ColorChoice,
+    task: &Task,
+    lab: &RunningLab,
+    ready: Ready,
+    resumed: Option<resume::Resumed>,
+    interrupt: &interrupt::Interrupt,
+) -> Result<(RunWriter, Result<RunEnd, RunError>), Failure> {
     let equipped = match ready {
-        Ready::Here(equipped) => equipped,
+        Ready::Here(equipped) => *equipped,
         Ready::OnNodes(built) => {
             let patience = args.node_patience.map_or(equipment::NODE_PATIENCE, Millis::duration);
-            let equipping = equipment::equip_nodes(&lab, &task.experiment, built, patience);
+            let equipping = equipment::equip_nodes(lab, &task.experiment, built, patience);
             let equipped = tokio::select! {
                 equipped = equipping => equipped?,
                 () = interrupt.wait() => return Err(Failure::shown(Exit::Interrupted)),
@@ -152,7 +170,7 @@ async fn measure(
             equipped
         }
     };
-    let checked = checked::check(&lab, &task, &equipped)
+    let checked = checked::check(lab, task, &equipped)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
     let warnings = equipped.warnings.clone();
@@ -164,7 +182,7 @@ async fn measure(
     let lab_faults = checked.lab.faults();
     let mut writer = match resumed {
         Some(resumed) => resumed.writer(Some(checked), warnings)?,
-        None => fresh::folder(args, &task, &equipped, checked, warnings)?,
+        None => fresh::folder(args, task, &equipped, checked, warnings)?,
     };
     for warning in writer.warnings() {
         show::tell(&format!("{} {warning}", paint.warning("warning:")));
@@ -177,7 +195,7 @@ async fn measure(
         colors,
     );
     let runner = Runner {
-        lab: &lab,
+        lab,
         equipment: &equipped.equipment,
         experiment: &task.experiment,
         plan: &task.plan,
@@ -186,11 +204,9 @@ async fn measure(
     };
     let end =
         runner.run(&mut writer, interrupt.wait(), &mut |happening| progress.show(&happening)).await;
-    labs::restore_links(&lab).await;
+    labs::restore_links(lab).await;
     progress.clear();
-    // First, for a reader of stdout that has gone ends the program.
-    drop(lab);
-    ended(args, colors, &writer, end)
+    Ok((writer, end))
 }
 
 /// Shows what there is of a run, however it ended.
