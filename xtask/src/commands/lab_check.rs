@@ -13,6 +13,7 @@ use camino::Utf8Path;
 use harness::{
     lab_check::{self, Asked, Finding, LabCheck, Needs, Rates, tolerance},
     plan::Plan,
+    settings::Settings,
 };
 use lab::{
     hypervisor::qemu::find,
@@ -75,10 +76,16 @@ fn qemu(spec: &LabSpec) -> String {
     here.or_else(|| explicit.map(ToString::to_string)).unwrap_or_else(|| QEMU.to_owned())
 }
 
-/// What a plan takes of each machine that a guest is on.
+/// What a plan takes at most: of a machine for one guest, and of the storage.
 pub fn needs(plan: &Plan) -> Needs {
-    let filled = plan.cells.iter().map(|cell| cell.settings.filled.0).max().unwrap_or(0);
-    Needs { memory_bytes: filled.saturating_add(tolerance::QEMU_BYTES), storage_bytes: 0 }
+    let most = |bytes: fn(&Settings) -> u64| {
+        plan.cells.iter().map(|cell| bytes(&cell.settings)).max().unwrap_or(0)
+    };
+    let filled = most(|settings| settings.filled.0);
+    Needs {
+        memory_bytes: filled.saturating_add(tolerance::QEMU_BYTES),
+        storage_bytes: most(|settings| settings.disk.bytes().0),
+    }
 }
 
 /// Tells what is not as it should be, as warnings of an experiment.

@@ -20,8 +20,8 @@ pub struct Checked {
     pub lab: LabCheck,
 }
 
-/// Checks the lab as it is, then the link of each network and rate of the plan, each over a different pair of
-/// nodes.
+/// Checks the lab as it is, then the link of each network and rate of the plan, each over a
+/// different pair of nodes.
 ///
 /// # Errors
 /// When a link cannot be shaped.
