@@ -31,7 +31,7 @@ pub enum Resource {
     Domain(String),
     /// A network of libvirt.
     Network(String),
-    /// A volume in libvirt's pool `default`.
+    /// Volumes in libvirt's pool `default` whose names begin so: with that of a box of ours.
     Volume(String),
 }
 

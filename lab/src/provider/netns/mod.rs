@@ -18,4 +18,4 @@ pub use status::{Labs, NodeProcess, UpLab, labs};
 pub use supervisor::{HOLD_ARGUMENT, SUPERVISE_ARGUMENT, hold, supervise};
 pub(super) use supervisor::{SOCKET_FILE, serve, start};
 pub use up::{Keeper, down, find, up};
-pub(super) use up::{end_supervisor, holders, remove, start_supervisor};
+pub(super) use up::{end_supervisor, holders, remove, remove_file, start_supervisor};

@@ -256,6 +256,16 @@ pub(in crate::provider) fn remove(folder: &Utf8Path) -> Result<()> {
     }
 }
 
+/// Removes a file that may not be there.
+pub(in crate::provider) fn remove_file(file: &Utf8Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("failed to remove {file}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Removes the folders of labs whose supervisor is gone. The caller holds the lock, so no lab is
 /// just coming up.
 fn sweep(root: &Utf8Path) -> Result<()> {

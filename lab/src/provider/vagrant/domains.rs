@@ -1,7 +1,7 @@
 //! The nodes' virtual machines, as libvirt knows them.
 
-use super::{host::Host, names::Names};
-use crate::spec::LabSpec;
+use super::{host::Host, names::Names, vagrantfile::networks};
+use crate::{provider::netns, spec::LabSpec};
 use anyhow::Result;
 use camino::Utf8Path;
 
@@ -12,6 +12,11 @@ const POOL: &str = "default";
 async fn names(host: &Host, arguments: &[&str]) -> Result<Vec<String>> {
     let text = host.virsh(arguments).await?;
     Ok(text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())
+}
+
+/// All domains, running or not.
+pub(super) async fn all(host: &Host) -> Result<Vec<String>> {
+    names(host, &["list", "--all", "--name"]).await
 }
 
 /// Domains that run.
@@ -30,41 +35,53 @@ pub(super) async fn remove(host: &Host, domain: &str) -> Result<()> {
     if running(host).await?.iter().any(|name| name == domain) {
         host.virsh(&["destroy", domain]).await?;
     }
-    if names(host, &["list", "--all", "--name"]).await?.iter().any(|name| name == domain) {
+    if all(host).await?.iter().any(|name| name == domain) {
         host.virsh(&["undefine", domain, "--managed-save", "--snapshots-metadata", "--nvram"])
             .await?;
     }
-    remove_volume(host, &format!("{domain}.img")).await
+    let disk = format!("{domain}.img");
+    if volumes(host).await?.contains(&disk) {
+        host.virsh(&["vol-delete", "--pool", POOL, &disk]).await?;
+    }
+    Ok(())
 }
 
-/// Removes a volume, if it is there.
-pub(super) async fn remove_volume(host: &Host, volume: &str) -> Result<()> {
-    if volumes(host).await?.iter().any(|name| name == volume) {
+/// Removes the volumes whose names begin so: all that were made of one box.
+pub(super) async fn remove_volumes(host: &Host, beginning: &str) -> Result<()> {
+    for volume in volumes(host).await?.iter().filter(|name| name.starts_with(beginning)) {
         host.virsh(&["vol-delete", "--pool", POOL, volume]).await?;
     }
     Ok(())
 }
 
-/// Removes what a killed `vagrant up` has begun and Vagrant does not know of: it refuses to make
-/// a machine whose name is taken, and takes a half-written base volume for a whole one.
+/// Removes what a killed `vagrant up` has begun, so that it is made again. Vagrant would take a
+/// machine without network cards, or a base volume that was copied halfway, for a whole one, and
+/// refuse to make a machine whose name is taken. Nodes that run and have all their cards stay.
+/// `base` is what the names of base volumes begin with, where they may be removed.
 pub(super) async fn remove_half_made(
     spec: &LabSpec,
     host: &Host,
     folder: &Utf8Path,
-    base: &str,
+    base: Option<&str>,
 ) -> Result<()> {
-    let names = Names::of(spec);
-    let mut known = false;
+    let lab = Names::of(spec);
+    let running = running(host).await?;
+    let cards = networks(spec).len() + 1;
+    let mut stays = false;
     for node in &spec.nodes {
-        let id = folder.join(".vagrant/machines").join(node).join("libvirt/id");
-        let is_known = std::fs::read_to_string(&id).is_ok_and(|id| !id.trim().is_empty());
-        if !is_known {
-            remove(host, &names.domain(node)).await?;
+        let domain = lab.domain(node);
+        let whole =
+            running.contains(&domain) && names(host, &["domiflist", &domain]).await?.len() == cards;
+        if !whole {
+            remove(host, &domain).await?;
+            netns::remove(&folder.join(".vagrant/machines").join(node))?;
         }
-        known |= is_known;
+        stays |= whole;
     }
-    // Written to its end before the first machine is made of it.
-    if !known { remove_volume(host, base).await } else { Ok(()) }
+    match base {
+        Some(base) if !stays => remove_volumes(host, base).await,
+        _ => Ok(()),
+    }
 }
 
 /// All domains, each with its state in libvirt's words.

@@ -40,7 +40,7 @@ pub async fn down(folder: &Utf8Path, tell: &mut (dyn FnMut(&str) + Send)) -> Res
                 }
                 Resource::Network(network) => networks::remove(&host, network).await?,
                 Resource::Volume(volume) if !others_use(folder, volume)? => {
-                    domains::remove_volume(&host, volume).await?;
+                    domains::remove_volumes(&host, volume).await?;
                 }
                 _ => {}
             }
@@ -51,7 +51,7 @@ pub async fn down(folder: &Utf8Path, tell: &mut (dyn FnMut(&str) + Send)) -> Res
 }
 
 /// Whether another lab beside this one has its nodes made of the same volume.
-fn others_use(folder: &Utf8Path, volume: &str) -> Result<bool> {
+pub(super) fn others_use(folder: &Utf8Path, volume: &str) -> Result<bool> {
     let Some(labs) = folder.parent() else { return Ok(false) };
     for entry in labs.read_dir_utf8().with_context(|| format!("failed to read {labs}"))? {
         let other = entry?;

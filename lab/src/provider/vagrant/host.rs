@@ -67,12 +67,7 @@ impl Host {
         tell("no libvirt answers on this machine: starting one of the lab's own");
         // One whose libvirt has ended is of no use, and its socket would be in the way.
         netns::end_supervisor(folder)?;
-        match std::fs::remove_file(&socket) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("failed to remove {socket}"));
-            }
-            _ => {}
-        }
+        netns::remove_file(&socket)?;
         netns::start_supervisor(folder, LIBVIRT, Stdio::null(), program)
             .context("failed to start a libvirt of the lab's own")?;
         Ok(Self::private(folder))

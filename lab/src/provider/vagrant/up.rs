@@ -3,6 +3,7 @@
 
 use super::{
     Virtualization, box_image, domains,
+    down::others_use,
     host::Host,
     names::Names,
     networks,
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     journal::{self, Resource},
+    provider::netns,
     spec::LabSpec,
 };
 use anyhow::{Context, Result};
@@ -47,8 +49,9 @@ pub async fn up(
     let names = Names::of(spec);
     let expected: Vec<String> = spec.nodes.iter().map(|node| names.domain(node)).collect();
     let running = domains::running(&host).await?;
-    let known = folder.join(ssh::KNOWN_HOSTS).exists();
-    if known && expected.iter().all(|domain| running.contains(domain)) {
+    // The sign that all of them were whole once: their host keys are known.
+    let known_hosts = folder.join(ssh::KNOWN_HOSTS);
+    if known_hosts.exists() && expected.iter().all(|domain| running.contains(domain)) {
         tell("the nodes run already");
         ssh::write_config(spec, &host, folder, box_use.own)?;
         return Ok(ssh::targets(spec, folder));
@@ -60,13 +63,24 @@ pub async fn up(
     fs::write(folder.join("Vagrantfile"), text).context("failed to write the Vagrantfile")?;
     let recorded = serde_json::json!({ "kvm": cpu.kvm, "reason": cpu.reason });
     fs::write(folder.join(CPU_FILE), recorded.to_string())?;
-    let base = base_volume(&box_use.name, box_use.version.as_deref());
-    domains::remove_half_made(spec, &host, folder, &base).await?;
-    write_down(spec, &host, folder, &base)?;
+    let defined = domains::all(&host).await?;
+    if !(known_hosts.exists() && expected.iter().all(|domain| defined.contains(domain))) {
+        // A node that is made anew has another key.
+        netns::remove_file(&known_hosts)?;
+        let base = base_volume(&box_use.name);
+        let may_go = match (host.is_private(), box_use.own) {
+            (true, _) => true,
+            (false, true) => !others_use(folder, &base)?,
+            // As much Vagrant's as the box itself: others of this machine may use it.
+            (false, false) => false,
+        };
+        domains::remove_half_made(spec, &host, folder, may_go.then_some(&base)).await?;
+        write_down(spec, &host, folder, box_use.own.then_some(base))?;
+    }
     let cpus = if cpu.kvm { "KVM" } else { "TCG" };
     tell(&format!("starting {} nodes under {cpus} ({})", spec.nodes.len(), cpu.reason));
     vagrant(&host, folder, &["up", "--no-provision", "--no-color"], tell).await?;
-    if !known {
+    if !known_hosts.exists() {
         ssh::learn_host_keys(spec, &host, folder).await?;
     }
     ssh::write_config(spec, &host, folder, box_use.own)?;
@@ -74,12 +88,12 @@ pub async fn up(
 }
 
 /// Journals what Vagrant is about to make, unless that was done by an earlier try.
-fn write_down(spec: &LabSpec, host: &Host, folder: &Utf8Path, base: &str) -> Result<()> {
+fn write_down(spec: &LabSpec, host: &Host, folder: &Utf8Path, base: Option<String>) -> Result<()> {
     let names = Names::of(spec);
     let mut resources = Vec::new();
     // In a libvirt of the lab's own it goes with the lab's folder.
     if !host.is_private() {
-        resources.push(Resource::Volume(base.to_owned()));
+        resources.extend(base.map(Resource::Volume));
     }
     resources.extend(spec.nodes.iter().map(|node| Resource::Domain(names.domain(node))));
     let written = journal::read(folder)?;
@@ -89,10 +103,10 @@ fn write_down(spec: &LabSpec, host: &Host, folder: &Utf8Path, base: &str) -> Res
     Ok(())
 }
 
-/// The volume that vagrant-libvirt makes of a box, for all its nodes to begin with.
-fn base_volume(name: &str, version: Option<&str>) -> String {
-    let name = name.replace('/', "-VAGRANTSLASH-");
-    format!("{name}_vagrant_box_image_{}_box.img", version.unwrap_or("0"))
+/// What the name of the volume begins with that vagrant-libvirt makes of a box, for all its nodes
+/// to begin with; the box's version, or when it was added, follows.
+fn base_volume(name: &str) -> String {
+    format!("{}_vagrant_box_image_", name.replace('/', "-VAGRANTSLASH-"))
 }
 
 /// Runs Vagrant on the lab's folder.
@@ -146,10 +160,10 @@ mod tests {
 
     #[test]
     fn the_base_volume_has_vagrants_name() {
-        assert_eq!(base_volume("own", None), "own_vagrant_box_image_0_box.img");
+        assert_eq!(base_volume("own"), "own_vagrant_box_image_");
         assert_eq!(
-            base_volume("debian/trixie64", Some("13.1")),
-            "debian-VAGRANTSLASH-trixie64_vagrant_box_image_13.1_box.img"
+            base_volume("debian/trixie64"),
+            "debian-VAGRANTSLASH-trixie64_vagrant_box_image_"
         );
     }
 }
