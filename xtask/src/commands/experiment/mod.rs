@@ -113,6 +113,7 @@ async fn measure(
     let lab = labs::for_experiment(&task.spec, args.keep_lab)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
+    has_storage(&lab, &task)?;
     let checks = check_links(&lab, &task, &equipped)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
@@ -176,6 +177,17 @@ fn ended(
         }
         Err(error) => Err(Failure::new(Exit::Failure, error)),
     }
+}
+
+/// A guest's disk lies on a storage that all nodes share.
+fn has_storage(lab: &RunningLab, task: &Task) -> exit::Result {
+    let disks = task.plan.cells.iter().any(|cell| !cell.settings.disk.is_none());
+    if !disks || lab.nodes.iter().all(|node| node.storage.is_some()) {
+        return Ok(());
+    }
+    let text = "the experiment's guests have disks, and this lab has no storage that all its nodes share\n\n\
+                hint: name one in the lab file, `storage: { nfs: { server: … } }` or `storage: { directory: … }`";
+    Err(Failure::new(Exit::InvalidInput, anyhow::anyhow!(text)))
 }
 
 /// Measures the link of each rate once, over a different pair of nodes each.
