@@ -86,7 +86,7 @@ case "$*" in *-incoming*) ;; *) exec {qemu} "$@" ;; esac
 for argument; do
     shift
     case "$argument" in '{{'*)
-        argument=$(printf %s "$argument" | sed 's|"file":{{|"file":{{"driver":"blkdebug","inject-error":[{faults}],"image":{{|; s|}},"node-name"|}}}},"node-name"|')
+        argument=$(printf %s "$argument" | sed 's|"file":"image"|"file":{{"driver":"blkdebug","inject-error":[{faults}],"image":"image"}}|')
     esac
     set -- "$@" "$argument"
 done

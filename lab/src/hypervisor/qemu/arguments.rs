@@ -42,21 +42,18 @@ impl Disk {
     /// Node of QEMU's block graph, and the device's drive.
     const NODE: &str = "disk";
 
-    /// What `-blockdev` takes: the raw format over the file. As JSON, where no character of a
-    /// path means anything.
-    fn blockdev(&self) -> String {
-        json!({
-            "node-name": Self::NODE,
-            "driver": "raw",
-            "cache": { "direct": self.direct },
-            "file": {
-                "driver": "file",
-                "filename": self.file,
-                "aio": "threads",
-                "cache": { "direct": self.direct },
-            },
-        })
-        .to_string()
+    /// What `-blockdev` takes, one after the other: the file, and the raw format over it. As JSON,
+    /// where no character of a path means anything.
+    fn blockdevs(&self) -> [String; 2] {
+        let cache = json!({ "direct": self.direct });
+        [
+            json!({
+                "driver": "file", "node-name": "image", "filename": self.file, "aio": "threads",
+                "cache": cache,
+            }),
+            json!({ "driver": "raw", "node-name": Self::NODE, "file": "image", "cache": cache }),
+        ]
+        .map(|node| node.to_string())
     }
 
     /// What `-device` takes. Errors go to the guest, which counts them: QEMU would otherwise stop
@@ -129,7 +126,9 @@ impl VmSpec {
             &format!("virtio-net-pci,netdev=lan,mac={mac},romfile=,disable-legacy=on"),
         );
         if let Some(disk) = &self.disk {
-            option("-blockdev", &disk.blockdev());
+            for node in disk.blockdevs() {
+                option("-blockdev", &node);
+            }
             option("-device", &Disk::device());
         }
         option("-serial", "file:/dev/stderr");
@@ -189,10 +188,12 @@ mod tests {
         for option in ["-blockdev", "-device"] {
             assert_eq!(values(&source, option), values(&target, option), "{option}");
         }
-        let blockdev: serde_json::Value =
-            serde_json::from_str(&values(&source, "-blockdev").concat()).unwrap();
-        assert_eq!(blockdev["file"]["filename"], "/shared/a, b.raw");
-        assert_eq!(blockdev["file"]["cache"]["direct"], true);
+        let nodes: Vec<serde_json::Value> = values(&source, "-blockdev")
+            .iter()
+            .map(|node| serde_json::from_str(node).unwrap())
+            .collect();
+        assert_eq!(nodes[0]["filename"], "/shared/a, b.raw");
+        assert!(nodes.len() == 2 && nodes.iter().all(|node| node["cache"]["direct"] == true));
         assert!(values(&spec(None, false), "-blockdev").is_empty());
     }
 }

@@ -170,6 +170,7 @@ async fn measure_on(
             equipped
         }
     };
+    has_storage(lab, task)?;
     let checked = checked::check(lab, task, &equipped)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
@@ -233,6 +234,17 @@ fn ended(
         }
         Err(error) => Err(Failure::new(Exit::Failure, error)),
     }
+}
+
+/// A guest's disk lies on a storage that all nodes share.
+fn has_storage(lab: &RunningLab, task: &Task) -> exit::Result {
+    let disks = task.plan.cells.iter().any(|cell| !cell.settings.disk.is_none());
+    if !disks || lab.nodes.iter().all(|node| node.storage.is_some()) {
+        return Ok(());
+    }
+    let text = "the experiment's guests have disks, and this lab has no storage that all its nodes share\n\n\
+                hint: name one in the lab file, `storage: { nfs: { server: … } }` or `storage: { directory: … }`";
+    Err(Failure::new(Exit::InvalidInput, anyhow::anyhow!(text)))
 }
 
 /// Judges the run, writes summary and report, prints the table and the verdict, or JSON. Only a
