@@ -65,7 +65,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
     let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
     let built = equipment::built()?;
     let equipped = match named {
-        Some(named) => Ready::Here(equipment::equip(&task.spec, &named, built)?),
+        Some(named) => Ready::Here(Box::new(equipment::equip(&task.spec, &named, built)?)),
         None => Ready::OnNodes(built),
     };
     if let Ready::Here(equipped) = &equipped {
@@ -79,7 +79,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
 /// What trials are made with, before the lab is up.
 enum Ready {
     /// All of it.
-    Here(Equipped),
+    Here(Box<Equipped>),
     /// What is ours; the rest is on the nodes.
     OnNodes(Built),
 }
@@ -142,7 +142,7 @@ async fn measure(
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
     let equipped = match ready {
-        Ready::Here(equipped) => equipped,
+        Ready::Here(equipped) => *equipped,
         Ready::OnNodes(built) => {
             let patience = args.node_patience.map_or(equipment::NODE_PATIENCE, Millis::duration);
             let equipping = equipment::equip_nodes(&lab, &task.experiment, built, patience);
