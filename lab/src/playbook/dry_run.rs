@@ -80,7 +80,7 @@ impl fmt::Display for DryRun {
                 };
                 match missed {
                     Some(missed) => {
-                        writeln!(f, "    {names}: would act, its check fails at {missed}")?
+                        writeln!(f, "    {names}: would act, its check fails at {missed}")?;
                     }
                     None => writeln!(f, "    {names}: would act")?,
                 }
