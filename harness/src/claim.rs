@@ -9,10 +9,12 @@ mod show;
 pub use check::problems;
 pub use show::{markdown, text};
 
-use crate::metric;
 use crate::record::{Metric, Outcome, Record};
 use crate::statistics::kendall::{self, Kendall};
 use crate::summary::{self, Factor};
+use crate::{experiment::NAMES, metric};
+use lab::schema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,24 +22,43 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const CONFIDENCE: f64 = 0.95;
 
 /// One metric is claimed to grow or to fall with another, or with a factor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a claim: `claim`, `x`, `y` and `direction`")]
 pub struct Claim {
     /// In the words of whoever claims it.
     pub claim: String,
     /// The factor or metric that is said to matter.
+    #[schemars(schema_with = "any_quantity")]
     pub x: String,
     /// The metric that is said to follow it.
+    #[schemars(schema_with = "any_metric")]
     pub y: String,
     /// Which way.
     pub direction: Direction,
     /// Factors within whose levels alone trials are compared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "factors")]
     pub held: Vec<String>,
 }
 
+fn metrics() -> impl Iterator<Item = &'static str> {
+    metric::ALL.iter().map(|definition| definition.name)
+}
+
+fn any_metric(_: &mut SchemaGenerator) -> Schema {
+    schema::words(&metrics().collect::<Vec<_>>())
+}
+
+fn any_quantity(_: &mut SchemaGenerator) -> Schema {
+    schema::words(&quantities().into_iter().chain(metrics()).collect::<Vec<_>>())
+}
+
+fn factors(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": schema::words(NAMES) })
+}
+
 /// Which way a metric is claimed to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", expecting = "`grows` or `falls`")]
 pub enum Direction {
     /// More of x, more of y.

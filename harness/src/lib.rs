@@ -18,6 +18,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod run_folder;
+pub mod schemas;
 pub mod series;
 pub mod settings;
 pub mod statistics;

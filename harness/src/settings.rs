@@ -3,6 +3,7 @@
 pub mod level;
 mod qemu;
 
+pub(crate) use qemu::NAME_PATTERN;
 pub use qemu::{QemuName, QemuPair};
 
 use lab::{

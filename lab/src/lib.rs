@@ -10,6 +10,7 @@ pub mod playbook;
 pub mod process;
 pub mod provider;
 pub mod running;
+pub mod schema;
 pub mod set_up;
 pub mod shaping;
 pub mod spec;

@@ -3,8 +3,9 @@
 //! Every quantity is written as a number and a unit (`256 MiB`, `1 Gbit/s`, `300 ms`); a bare
 //! number is refused, because nobody can tell what it counts.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 /// Bytes of memory or of a stream. Written in KiB, MiB or GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,6 +167,10 @@ const MILLIS: Spelling = Spelling {
 };
 
 impl Spelling {
+    fn schema(&self) -> Schema {
+        crate::schema::quantity(self.expected, self.example, self.units.iter().map(|unit| unit.0))
+    }
+
     fn parse(&self, text: &str) -> Result<u64, QuantityError> {
         self.try_parse(text).ok_or_else(|| self.refuse(text))
     }
@@ -251,6 +256,14 @@ macro_rules! quantity {
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 $spelling.write(u64::from(self.0), f)
+            }
+        }
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $spelling.schema()
             }
         }
         impl Serialize for $type {

@@ -86,9 +86,20 @@ fn every_stack_has_a_playbook_that_fits_every_lab() {
         assert!(playbooks.iter().all(|other| names(other) == names(&playbooks[0])), "{name}");
         for (node, playbook) in spec.nodes.iter().zip(&playbooks) {
             let shown = yaml::write(playbook).expect("it can be written");
+            keeps_to_its_schema(&shown);
             insta::assert_snapshot!(format!("{name}_{node}"), shown);
         }
     }
+}
+
+/// By a validator that shares nothing with the schema's generator.
+fn keeps_to_its_schema(text: &str) {
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    let schema = lab::schema::of::<Playbook>("playbook");
+    compiler.add_resource("it.json", schema).expect("a resource");
+    let index = compiler.compile("it.json", &mut schemas).expect("a schema");
+    let file = yaml::parse("playbook.yaml", text).unwrap_or_else(|report| panic!("{report}"));
+    schemas.validate(&file.value, index).unwrap_or_else(|error| panic!("{error}\n{text}"));
 }
 
 /// Each script of a playbook with its name.

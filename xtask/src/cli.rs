@@ -1,8 +1,10 @@
 //! The command line.
 
 mod judging;
+mod schema;
 
 pub use judging::{AcceptArgs, BaselineArgs, CompareArgs, FailOn};
+pub use schema::SchemaArgs;
 
 use crate::{color::ColorChoice, commands::predict, exit, files, qemus::Given};
 use camino::Utf8PathBuf;
@@ -91,6 +93,9 @@ pub enum Command {
     /// Make a run the baseline of its experiment and context
     #[command(after_help = judging::ACCEPT_EXAMPLES)]
     Accept(AcceptArgs),
+    /// Print the JSON Schema of a kind of file, for editors
+    #[command(after_help = schema::EXAMPLES)]
+    Schema(SchemaArgs),
     /// Measure this project's own figures against their bars
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),

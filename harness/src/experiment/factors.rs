@@ -1,15 +1,18 @@
 //! The factors: declared once, here.
 
+mod one_or_list;
+
 use crate::settings::{
     BandwidthLimit, Content, DiskSize, MigrationNetwork, Pattern, QemuPair, Settings,
     level::{Level, LevelError, text_form},
 };
-use lab::units::{BitRate, BlockRate, Bytes, Millis, PageRate};
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error, IntoDeserializer, SeqAccess, Visitor},
+use lab::{
+    schema,
+    units::{BitRate, BlockRate, Bytes, Millis, PageRate},
 };
-use std::{fmt, marker::PhantomData};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Memory of the guest that it needs for itself and cannot fill: image, tables, queues, and the
 /// ranges that the firmware keeps.
@@ -42,14 +45,44 @@ text_form!(LinkRate { Lab = "lab" } or Shaped(BitRate));
 /// Declares the factors, each with its type and its default level. A factor that came later is
 /// not written in a plan where it has its default, so that older plans keep their hashes.
 macro_rules! factors {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr $(, unwritten if $skip:literal)?;)+) => {
+    ($($(#[doc = $doc:literal])* $name:ident: $type:ty = $default:expr $(, unwritten if $skip:literal)?;)+) => {
         /// The levels of every factor. In YAML a factor has one level or a list of them.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields, expecting = "a mapping of factors to their levels")]
         pub struct Factors {
-            $($(#[$doc])*
-            #[serde(deserialize_with = "one_or_more", serialize_with = "one_or_list")]
+            $($(#[doc = $doc])*
+            #[serde(with = "one_or_list")]
             pub $name: Vec<$type>,)+
+        }
+
+        impl JsonSchema for Factors {
+            fn schema_name() -> Cow<'static, str> {
+                "Factors".into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let defaults = serde_json::to_value(Self::default()).unwrap_or_default();
+                schema::mapping([$({
+                    let name = stringify!($name);
+                    let mut levels = one_or_list::schema::<$type>(generator);
+                    levels.insert("default".to_owned(), defaults[name].clone());
+                    (name.to_owned(), levels, words_of_docs(&[$($doc),*]))
+                }),+])
+            }
+        }
+
+        impl JsonSchema for Selection {
+            fn schema_name() -> Cow<'static, str> {
+                "Selection".into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                schema::mapping([$((
+                    stringify!($name).to_owned(),
+                    json_schema!({ "allOf": [generator.subschema_for::<$type>()] }),
+                    words_of_docs(&[$($doc),*]),
+                )),+])
+            }
         }
 
         impl Default for Factors {
@@ -61,14 +94,14 @@ macro_rules! factors {
         /// One level of each factor.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
         pub struct Levels {
-            $($(#[$doc])* $(#[serde(skip_serializing_if = $skip)])? pub $name: $type,)+
+            $($(#[doc = $doc])* $(#[serde(skip_serializing_if = $skip)])? pub $name: $type,)+
         }
 
         /// Some of the factors, one level each: what an exclude, an include or a filter names.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields, expecting = "a mapping of factors to one level each")]
         pub struct Selection {
-            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$type>,)+
+            $($(#[doc = $doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$type>,)+
         }
 
         /// The names of all factors, in the order in which they are written.
@@ -187,7 +220,7 @@ factors! {
     /// the guest network with its heartbeats. Default: `dedicated`.
     network: MigrationNetwork =
         MigrationNetwork::Dedicated, unwritten if "MigrationNetwork::is_dedicated";
-    /// Which QEMUs run at both ends: `lab`, a name of [`super::Experiment::qemus`], or
+    /// Which QEMUs run at both ends: `lab`, a name below `qemus`, or
     /// `NAME to NAME`. Default: `lab`.
     qemu: QemuPair = QemuPair::lab(), unwritten if "QemuPair::is_lab";
     /// A disk of the guest's on the storage that the lab's nodes share: `none`, or its size.
@@ -226,72 +259,14 @@ impl Levels {
     }
 }
 
+/// The lines of a documentation as one text.
+fn words_of_docs(lines: &[&str]) -> String {
+    let words = lines.iter().flat_map(|line| line.split_whitespace());
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// As much as a guest of this memory can fill.
 #[must_use]
 pub const fn fillable(memory: Bytes) -> Bytes {
     Bytes(memory.0.saturating_sub(GUEST_OWN.0))
-}
-
-/// Reads one level, or a list of them.
-fn one_or_more<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    struct OneOrMore<T>(PhantomData<T>);
-
-    impl<T> OneOrMore<T> {
-        /// One level. Numbers come here too, so that their refusal says what is missing.
-        fn one<'de, E: Error>(text: &str) -> Result<Vec<T>, E>
-        where
-            T: Deserialize<'de>,
-        {
-            T::deserialize(text.to_owned().into_deserializer()).map(|level| vec![level])
-        }
-    }
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMore<T> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("one level, or a list of levels, `[a, b]`")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
-            Self::one(text)
-        }
-
-        fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<T>, E> {
-            Self::one(&number.to_string())
-        }
-
-        fn visit_i64<E: Error>(self, number: i64) -> Result<Vec<T>, E> {
-            Self::one(&number.to_string())
-        }
-
-        fn visit_f64<E: Error>(self, number: f64) -> Result<Vec<T>, E> {
-            Self::one(&number.to_string())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
-            let mut levels = Vec::new();
-            while let Some(level) = list.next_element()? {
-                levels.push(level);
-            }
-            Ok(levels)
-        }
-    }
-
-    deserializer.deserialize_any(OneOrMore(PhantomData))
-}
-
-/// Writes a single level by itself.
-fn one_or_list<T: Serialize, S: Serializer>(
-    levels: &Vec<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match levels.as_slice() {
-        [one] => one.serialize(serializer),
-        levels => levels.serialize(serializer),
-    }
 }

@@ -17,17 +17,20 @@ use crate::settings::{
 };
 use camino::Utf8Path;
 use lab::{
+    schema,
     units::Millis,
     yaml::{self, FileError, Report, with_hint},
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// An experiment, as its file declares it, defaults filled in. Serialised it is a file again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `name`, `replicates` and `factors`")]
 pub struct Experiment {
-    /// Its name: letters, digits and dashes.
+    /// Its name: letters, digits, `-`, `_` and `.`, at most 40; beginning with a letter or digit.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"))]
     pub name: String,
     /// One line on what it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -53,6 +56,7 @@ pub struct Experiment {
     pub judge: Rules,
     /// Programs that the factor `qemu` names, by their names. Names that no level has are fine.
     #[serde(default, skip_serializing_if = "Qemus::is_empty")]
+    #[schemars(schema_with = "qemus::schema")]
     pub qemus: Qemus,
     /// What is varied, and what is held. A factor that is left out has its default.
     #[serde(default)]
@@ -102,6 +106,16 @@ impl Level for Policy {
             "qemu" => Ok(Self::Qemu),
             _ => Err(LevelError::new(text, &["qemu"], None)),
         }
+    }
+}
+
+impl JsonSchema for Policy {
+    fn schema_name() -> Cow<'static, str> {
+        "Policy".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema::words(&["qemu"])
     }
 }
 

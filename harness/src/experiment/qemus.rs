@@ -1,13 +1,23 @@
 //! The QEMUs that an experiment brings along: their names, and which of them take part.
 
 use super::{Experiment, Selection};
-use crate::settings::{QemuName, level::LevelError};
+use crate::settings::{NAME_PATTERN, QemuName, level::LevelError};
 use camino::Utf8PathBuf;
 use lab::yaml::{Parsed, Problem, did_you_mean, one_of};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Programs by name.
 pub type Qemus = BTreeMap<String, Utf8PathBuf>;
+
+/// What [`check`] takes as programs by name.
+pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "pattern": format!("^{NAME_PATTERN}$") },
+        "additionalProperties": { "type": "string", "minLength": 1 },
+    })
+}
 
 impl Experiment {
     /// The QEMUs that some cell runs, `lab` for the lab's own.

@@ -1,12 +1,16 @@
 //! How often each cell is tried: a number, or as often as a precision takes.
 
 use crate::metric;
-use lab::yaml::{from_text, with_hint};
+use lab::{
+    schema,
+    yaml::{from_text, with_hint},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, Error, value::MapAccessDeserializer},
 };
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 /// How often each cell is tried. In YAML a number, or `{ min, max, precision }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +51,7 @@ impl Replicates {
 }
 
 /// From `min` blocks on a run ends once every median is precise enough, and at `max` anyway.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `min`, `max` and `precision`")]
 pub struct UntilPrecise {
     /// Blocks that are run at least.
@@ -100,6 +104,41 @@ impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!("{}.{:03}", self.0 / 1000, self.0 % 1000);
         f.pad(&format!("{} %", text.trim_end_matches('0').trim_end_matches('.')))
+    }
+}
+
+impl JsonSchema for Percent {
+    fn schema_name() -> Cow<'static, str> {
+        "Percent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema::text(Self::EXPECTED, "^[0-9]+([.][0-9]{1,3})? *%$", &["5 %"])
+    }
+}
+
+impl JsonSchema for Precision {
+    fn schema_name() -> Cow<'static, str> {
+        "Precision".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<Percent>();
+        let by_metric = schema::mapping(metric::ALL.iter().map(|definition| {
+            (definition.name.to_owned(), one.clone(), definition.meaning.to_owned())
+        }));
+        json_schema!({ "anyOf": [one, by_metric] })
+    }
+}
+
+impl JsonSchema for Replicates {
+    fn schema_name() -> Cow<'static, str> {
+        "Replicates".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let number = json_schema!({ "type": "integer", "minimum": 1, "maximum": 1000 });
+        json_schema!({ "anyOf": [number, generator.subschema_for::<UntilPrecise>()] })
     }
 }
 

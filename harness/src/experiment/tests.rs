@@ -1,3 +1,5 @@
+mod schema;
+
 use super::*;
 use crate::settings::{BandwidthLimit, Content, Pattern};
 use lab::units::{ByteRate, Bytes, PageRate};

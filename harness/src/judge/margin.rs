@@ -1,10 +1,14 @@
 //! How much of a shift does not matter, as it is written in an experiment.
 
 use crate::metric::{Judged, Scale};
-use lab::yaml::{self, with_hint};
+use lab::{
+    schema,
+    yaml::{self, with_hint},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
 use std::str::FromStr;
+use std::{borrow::Cow, fmt};
 
 /// The margin of a metric: `5 %` of ratios, `5 points` of differences, `off` for a metric that
 /// is not in the gate. To a hundredth.
@@ -112,6 +116,18 @@ impl FromStr for Margin {
             Ok(_) => Err(refuse(Some("1000 is the most"))),
             Err(_) => Err(refuse(None)),
         }
+    }
+}
+
+impl JsonSchema for Margin {
+    fn schema_name() -> Cow<'static, str> {
+        "Margin".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let expected = "a margin: a percentage, points of the metric's unit, or `off`";
+        let pattern = "^([Oo][Ff][Ff]|[0-9]*([.][0-9]{1,2})? *(%|points?))$";
+        schema::text(expected, pattern, &["5 %", "5 points", "off"])
     }
 }
 

@@ -3,9 +3,13 @@
 use super::Margin;
 use crate::metric::{self, JUDGED, Judged, Scale};
 use crate::run_folder::Manifest;
-use lab::yaml::{Parsed, Problem, did_you_mean};
+use lab::{
+    schema,
+    yaml::{Parsed, Problem, did_you_mean},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Chance of calling a regression, over all metrics of a gate, where there is none.
 pub const ALPHA: f64 = 0.05;
@@ -25,6 +29,25 @@ pub const POWER: f64 = 0.80;
 #[serde(transparent)]
 pub struct Rules {
     margins: BTreeMap<String, Margin>,
+}
+
+impl JsonSchema for Rules {
+    fn schema_name() -> Cow<'static, str> {
+        "Rules".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let margin = generator.subschema_for::<Margin>();
+        schema::mapping(JUDGED.iter().map(|judged| {
+            let meaning = metric::definition(judged.name).map_or("", |metric| metric.meaning);
+            let default = Margin::default_of(judged);
+            let unless =
+                if judged.in_gate { "Default" } else { "Not judged by default; where it is" };
+            let description =
+                format!("Margin of {}: {meaning}. {unless}: `{default}`.", judged.name);
+            (judged.name.to_owned(), margin.clone(), description)
+        }))
+    }
 }
 
 /// A metric, and how it is judged here.

@@ -112,6 +112,20 @@ macro_rules! text_form {
             }
         }
 
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                lab::schema::words_or(
+                    generator,
+                    &[$($word),+],
+                    &[$(schemars::SchemaGenerator::subschema_for::<$inner>)?],
+                )
+            }
+        }
+
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

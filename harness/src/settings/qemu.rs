@@ -1,9 +1,10 @@
 //! Which QEMU runs at which end, by name: a path says nothing to whoever compares two machines.
 
 use super::level::{Level, LevelError, from_text};
-use lab::yaml::did_you_mean;
+use lab::{schema, yaml::did_you_mean};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// The lab's own QEMU.
 const LAB: &str = "lab";
@@ -11,6 +12,9 @@ const LAB: &str = "lab";
 const TO: &str = "to";
 /// Longest name of a program: two of them and ` to ` are a level, and stand in tables.
 const NAME_CHARS: usize = 20;
+
+/// What [`QemuName::program`] takes, but for the words that mean something else.
+pub(crate) const NAME_PATTERN: &str = "[A-Za-z][A-Za-z0-9._-]{0,19}";
 
 /// What a QEMU is called in an experiment: `lab` is the lab's own, others are named there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,6 +155,18 @@ impl Level for QemuPair {
                     .map(|_| format!("source and target are written `NAME {TO} NAME`")),
             )),
         }
+    }
+}
+
+impl JsonSchema for QemuPair {
+    fn schema_name() -> Cow<'static, str> {
+        "QemuPair".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let expected = format!("`{LAB}`, a name below `qemus`, or `NAME {TO} NAME`");
+        let pattern = format!("^{NAME_PATTERN}( +{TO} +{NAME_PATTERN})?$");
+        schema::text(&expected, &pattern, &[LAB, "old to new"])
     }
 }
 

@@ -1,17 +1,19 @@
 //! What a rendered playbook says.
 
 use crate::{
+    schema,
     units::Millis,
     yaml::{from_text, with_hint},
 };
 use camino::Utf8PathBuf;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// What makes of a Debian machine a node of a lab: steps, one after the other.
 ///
 /// All nodes have the same steps in the same order; what they say may differ from node to node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `name` and `steps`")]
 pub struct Playbook {
     /// Its name: letters, digits and dashes.
@@ -27,7 +29,7 @@ pub struct Playbook {
 /// `verify` must exit with 0, and `check` and files are looked at once more: a step that is not
 /// done after it acted has failed. An action may be cut off anywhere and must then do its work
 /// when it is run again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `name`, and `check` or `files`")]
 pub struct Step {
     /// Its name, of which there is one in a playbook: letters, digits and dashes.
@@ -72,7 +74,7 @@ const fn default_deadline() -> Millis {
 }
 
 /// Which nodes a step is for, by their place in the lab file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum On {
     /// Every node.
@@ -97,7 +99,7 @@ impl On {
 }
 
 /// Whether nodes go side by side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// All at once.
@@ -108,10 +110,11 @@ pub enum Order {
 }
 
 /// A file on a node. Its owner is root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `path`, `mode` and `content`")]
 pub struct File {
     /// Where it lies, from the root. Folders on the way are made; a link there is replaced.
+    #[schemars(with = "String")]
     pub path: Utf8PathBuf,
     /// Who may read, write and run it.
     pub mode: Mode,
@@ -121,14 +124,16 @@ pub struct File {
 
 /// A file that a step leaves on a node, of at most 1 MiB. This program keeps it in the lab's folder,
 /// `collected/<node>/<name>`, where only this user can read it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `path` and `share`")]
 pub struct Collect {
     /// Where it lies, from the root.
+    #[schemars(with = "String")]
     pub path: Utf8PathBuf,
     /// Where the other nodes get it before the next step, readable by root alone. It travels by
     /// this program's own connections. Only for steps of the first node. Default: they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub share: Option<Utf8PathBuf>,
 }
 
@@ -139,6 +144,17 @@ pub struct Mode(pub u16);
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{:04o}", self.0))
+    }
+}
+
+impl JsonSchema for Mode {
+    fn schema_name() -> Cow<'static, str> {
+        "Mode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let expected = "permissions in four octal digits, such as `\"0644\"`";
+        schema::text(expected, "^0[0-7]{3}$", &["0644", "0755"])
     }
 }
 

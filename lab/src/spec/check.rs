@@ -11,7 +11,7 @@ use crate::{
 use std::net::Ipv4Addr;
 
 /// Smallest and largest MTU, in bytes: what every IPv4 host must take, and a jumbo frame.
-const MTU: std::ops::RangeInclusive<u32> = 576..=9000;
+pub(super) const MTU: std::ops::RangeInclusive<u32> = 576..=9000;
 
 /// Slowest and fastest link that can be shaped and measured here.
 pub const LINK_RATE: std::ops::RangeInclusive<BitRate> =

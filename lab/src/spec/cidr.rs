@@ -1,8 +1,12 @@
 //! A range of IPv4 addresses, as `10.77.0.0/24`.
 
-use crate::yaml::{from_text, with_hint};
+use crate::{
+    schema,
+    yaml::{from_text, with_hint},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, net::Ipv4Addr, str::FromStr};
+use std::{borrow::Cow, fmt, net::Ipv4Addr, str::FromStr};
 
 /// A range of IPv4 addresses: a network's address and the length of its prefix. Bits behind the
 /// prefix are kept as they are written, so that a check can refuse them.
@@ -73,6 +77,22 @@ impl Ipv4Cidr {
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {
         self.contains(other.address) || other.contains(self.address)
+    }
+}
+
+impl JsonSchema for Ipv4Cidr {
+    fn schema_name() -> Cow<'static, str> {
+        "Ipv4Cidr".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let example = "10.77.0.0/24";
+        let expected = format!("a range of IPv4 addresses, such as `{example}`");
+        schema::text(
+            &expected,
+            "^([0-9]{1,3}[.]){3}[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])$",
+            &[example],
+        )
     }
 }
 

@@ -3,10 +3,11 @@
 use super::{LabSpec, Provider};
 use crate::units::Bytes;
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the provider `vagrant`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     default,
     deny_unknown_fields,
@@ -44,7 +45,7 @@ impl Default for VagrantSpec {
 }
 
 /// One machine of the provider `hosts`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `ssh`")]
 pub struct HostSpec {
     /// Where SSH finds it, such as `root@pve1.example`, or a name from `~/.ssh/config`, which may
@@ -52,16 +53,18 @@ pub struct HostSpec {
     pub ssh: String,
     /// Another configuration file for `ssh` than `~/.ssh/config`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub ssh_config: Option<Utf8PathBuf>,
 }
 
 /// The folder that all nodes share: exactly one of the two.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `directory` or `nfs`")]
 #[derive(Default)]
 pub struct StorageSpec {
     /// A folder that every node has under this path already.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub directory: Option<Utf8PathBuf>,
     /// A folder that one node exports and all of them mount.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,16 +72,18 @@ pub struct StorageSpec {
 }
 
 /// A folder shared by NFS over the storage network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `server` and `export`")]
 pub struct NfsSpec {
     /// The node that has the folder.
     pub server: String,
     /// The folder there. Default: `/srv/precopy-lab/export`.
     #[serde(default = "default_export")]
+    #[schemars(with = "String")]
     pub export: Utf8PathBuf,
     /// Where every node mounts it. Default: `/srv/precopy-lab/shared`.
     #[serde(default = "default_mount")]
+    #[schemars(with = "String")]
     pub mount: Utf8PathBuf,
 }
 

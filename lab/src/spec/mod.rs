@@ -11,21 +11,24 @@ pub use machines::{HostSpec, NfsSpec, StorageSpec, VagrantSpec};
 pub use proxmox::ProxmoxSpec;
 
 use crate::{
+    schema,
     units::BitRate,
     yaml::{self, FileError, Report, did_you_mean, one_of, with_hint},
 };
 use camino::{Utf8Path, Utf8PathBuf};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{collections::BTreeMap, fmt, net::Ipv4Addr};
+use std::{borrow::Cow, collections::BTreeMap, fmt, net::Ipv4Addr};
 
 /// Addresses at the top of the guest network that are kept for guests.
 pub const GUEST_SLOTS: u32 = 16;
 
 /// A lab, as its file declares it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `name`, `provider` and `hypervisor`")]
 pub struct LabSpec {
     /// The lab's name: letters, digits and dashes, at most 20.
+    #[schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9-]{0,19}$"))]
     pub name: String,
     /// What makes the nodes exist.
     pub provider: Provider,
@@ -34,6 +37,7 @@ pub struct LabSpec {
     /// The nodes' names, three or more; letters, digits and dashes, at most 10 characters, since
     /// network interfaces are named after them. Default: `node1`, `node2`, `node3`.
     #[serde(default = "default_nodes")]
+    #[schemars(length(min = 3), inner(regex(pattern = "^[A-Za-z][A-Za-z0-9-]{0,9}$")))]
     pub nodes: Vec<String>,
     /// The lab's networks.
     #[serde(default)]
@@ -66,7 +70,7 @@ fn default_nodes() -> Vec<String> {
 }
 
 /// The networks of a lab. Each node has a link to all of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     default,
     deny_unknown_fields,
@@ -142,17 +146,19 @@ impl Networks {
 }
 
 /// One network, a bridge of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `cidr`, `mtu` and `link_rate`")]
 pub struct Network {
     /// Its addresses, such as `10.77.0.0/24`.
     pub cidr: Ipv4Cidr,
     /// Largest packet in bytes, 576 to 9000. Default: 1500.
     #[serde(default = "default_mtu")]
+    #[schemars(range(min = *check::MTU.start(), max = *check::MTU.end()))]
     pub mtu: u32,
-    /// Rate of each node's link, each way, by `tc`; `None`, written `unlimited`, shapes nothing.
+    /// Rate of each node's link, each way, by `tc`; `unlimited`, here `None`, shapes nothing.
     /// Default: `unlimited`.
     #[serde(default, serialize_with = "write_rate", deserialize_with = "read_rate")]
+    #[schemars(schema_with = "rate_schema")]
     pub link_rate: Option<BitRate>,
 }
 
@@ -176,11 +182,12 @@ impl Network {
 }
 
 /// Settings of the hypervisor `qemu`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `binary` and `accelerator`")]
 pub struct QemuSpec {
     /// The program. Default: the best that is found on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub binary: Option<Utf8PathBuf>,
     /// What runs the guest's instructions. Default: `auto`.
     pub accelerator: Accelerator,
@@ -207,6 +214,16 @@ macro_rules! words {
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(self.as_str())
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                schema::words(&[$($word),+])
             }
         }
 
@@ -295,6 +312,10 @@ fn write_rate<S: Serializer>(rate: &Option<BitRate>, serializer: S) -> Result<S:
         Some(rate) => rate.serialize(serializer),
         None => serializer.serialize_str(UNLIMITED),
     }
+}
+
+fn rate_schema(generator: &mut SchemaGenerator) -> Schema {
+    schema::words_or(generator, &[UNLIMITED], &[SchemaGenerator::subschema_for::<BitRate>])
 }
 
 fn read_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BitRate>, D::Error> {

@@ -2,6 +2,7 @@
 
 use super::MigrationType;
 use crate::units::Millis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Proxmox's own archive of what anybody may install.
@@ -16,7 +17,7 @@ pub const KEY: &str = "https://enterprise.proxmox.com/debian/proxmox-archive-key
 pub const KEY_SHA256: &str = "136673be77aba35dcce385b28737689ad64fd785a797e57897589aed08db6e45";
 
 /// Settings of the hypervisor `proxmox`: where its packages come from and what is set up of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     default,
     deny_unknown_fields,

@@ -172,3 +172,41 @@ proptest! {
         }
     }
 }
+
+/// Mistakes of meaning: a schema knows nothing of what fits what, or of numbers in a text.
+const TAKES: &[&str] = &[
+    "no_hosts",
+    "hosts",
+    "vagrant",
+    "nfs",
+    "host_bits",
+    "too_small",
+    "loopback",
+    "multicast",
+    "overlap",
+    "overlap_of_default",
+    "link_rate",
+    "storage_network_of_namespaces",
+    "nfs_of_namespaces",
+    "storage_is_both",
+    "storage_is_neither",
+    "storage_root",
+];
+
+#[test]
+fn mistakes_that_a_schema_can_know_are_refused_by_it() {
+    let schema = crate::schema::of::<LabSpec>("lab");
+    let of_rest = BAD_REST.iter().map(|(name, rest)| (name, format!("{HEAD}{rest}")));
+    let all = BAD.iter().map(|(name, text)| (name, (*text).to_owned())).chain(of_rest);
+    for (name, text) in all {
+        let taken = crate::schema::tests::takes(&schema, &text);
+        assert_eq!(taken, TAKES.contains(name), "{name} taken: {taken}");
+    }
+    for good in [
+        "",
+        "qemu: { accelerator: kvm }\n",
+        "networks: { guest: { cidr: 10.1.0.0/24, link_rate: unlimited } }\n",
+    ] {
+        assert!(crate::schema::tests::takes(&schema, &format!("{HEAD}{good}")), "{good}");
+    }
+}

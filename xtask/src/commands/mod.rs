@@ -12,6 +12,7 @@ mod lab_up;
 pub mod predict;
 mod report;
 mod runs;
+mod schema;
 
 use crate::{
     ci,
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> exit::Result {
         Command::Runs(args) => runs::run(&args, cli.color),
         Command::Compare(args) => compare::run(&args, cli.color),
         Command::Accept(args) => accept::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Bench(args) => bench::run(&args, cli.color),
         Command::Ci(args) => ci::command(&args, cli.color),
     }

@@ -222,3 +222,23 @@ proptest! {
         prop_assert_eq!(run(&format!("'{}'", value.replace('\'', r"'\''"))), expected, "{}", before);
     }
 }
+
+/// Mistakes of meaning, which a schema cannot know.
+const TAKES: &[&str] =
+    &["token", "nothing_to_look_at", "nothing_to_do", "empty_script", "names", "secret", "paths"];
+
+#[test]
+fn mistakes_that_a_schema_can_know_are_refused_by_it() {
+    let schema = crate::schema::of::<Playbook>("playbook");
+    let takes = |rest: &str| crate::schema::tests::takes(&schema, &format!("{HEAD}{rest}"));
+    // Those that are not rendered into YAML never come to a schema.
+    for (name, rest) in BAD.iter().filter(|(_, rest)| !rest.contains('{') || rest.contains("path:"))
+    {
+        let taken = takes(rest);
+        assert_eq!(taken, TAKES.contains(name), "{name} taken: {taken}");
+    }
+    assert!(takes(
+        "    check: a\n    action: b\n    on: others\n    order: serial\n    deadline: 5 min\n"
+    ));
+    assert!(!takes("    check: a\n    action: b\n    on: some\n"));
+}
