@@ -21,9 +21,8 @@ const OTHERS: [(&str, &str); 2] = [
     ),
     (
         "directory",
-        "name: other\nprovider: hosts\nhypervisor: qemu\nset_up: true\nstorage: { directory: /mnt/all }\n\
-         qemu: { binary: /opt/qemu/bin/qemu-system-x86_64 }\nhosts:\n  node1: { ssh: a }\n  \
-         node2: { ssh: b }\n  node3: { ssh: c }\n",
+        "name: other\nprovider: vagrant\nhypervisor: qemu\nstorage: { directory: /mnt/all }\n\
+         qemu: { binary: /opt/qemu/bin/qemu-system-x86_64 }\n",
     ),
 ];
 
@@ -52,7 +51,7 @@ fn labs() -> Vec<(String, LabSpec)> {
     let others = OTHERS.map(|(name, text)| {
         (name.to_owned(), LabSpec::parse(name, text).unwrap_or_else(|e| panic!("{name}: {e}")))
     });
-    shipped.chain(others).filter(|(_, spec)| spec.provider != Provider::Netns).collect()
+    shipped.chain(others).filter(|(_, spec)| spec.provider == Provider::Vagrant).collect()
 }
 
 /// The playbooks of a lab's nodes, and the template's text.
