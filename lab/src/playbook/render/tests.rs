@@ -224,8 +224,16 @@ proptest! {
 }
 
 /// Mistakes of meaning, which a schema cannot know.
-const TAKES: &[&str] =
-    &["token", "nothing_to_look_at", "nothing_to_do", "empty_script", "names", "secret", "paths"];
+const TAKES: &[&str] = &[
+    "token",
+    "nothing_to_look_at",
+    "nothing_to_do",
+    "empty_script",
+    "names",
+    "secret",
+    "paths",
+    "collect_of_all",
+];
 
 #[test]
 fn mistakes_that_a_schema_can_know_are_refused_by_it() {
