@@ -179,6 +179,10 @@ const TAKES: &[&str] = &[
     "hosts",
     "vagrant",
     "nfs",
+    "proxmox_of_namespaces",
+    "proxmox_without_proxmox",
+    "proxmox",
+    "proxmox_key",
     "host_bits",
     "too_small",
     "loopback",
@@ -202,10 +206,8 @@ fn mistakes_that_a_schema_can_know_are_refused_by_it() {
     let schema = crate::schema::of::<LabSpec>("lab");
     let of_rest = BAD_REST.iter().map(|(name, rest)| (name, format!("{HEAD}{rest}")));
     let all = BAD.iter().map(|(name, text)| (name, (*text).to_owned())).chain(of_rest);
-    for (name, text) in all {
-        let taken = crate::schema::tests::takes(&schema, &text);
-        assert_eq!(taken, TAKES.contains(name), "{name} taken: {taken}");
-    }
+    let taken = all.filter(|(_, text)| crate::schema::tests::takes(&schema, text));
+    assert_eq!(taken.map(|(name, _)| *name).collect::<Vec<_>>(), TAKES);
     for good in [
         "",
         "qemu: { accelerator: kvm }\n",

@@ -44,11 +44,11 @@ fn takes(text: &str) -> bool {
 
 #[test]
 fn mistakes_that_a_schema_can_know_are_refused_by_it() {
-    for (name, rest) in BAD {
+    let taken = BAD.iter().filter(|(_, rest)| {
         let rest = rest.replace("LIST", "[1 pages/s, 2 pages/s]");
-        let taken = takes(&format!("name: bad\nreplicates: 2\n{rest}"));
-        assert_eq!(taken, TAKES.contains(name), "{name} taken: {taken}");
-    }
+        takes(&format!("name: bad\nreplicates: 2\n{rest}"))
+    });
+    assert_eq!(taken.map(|(name, _)| *name).collect::<Vec<_>>(), TAKES);
     for (text, taken) in [
         ("name: bad\n", false),
         ("name: bad\nreplicates: 0\n", false),

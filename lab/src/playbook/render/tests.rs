@@ -240,11 +240,10 @@ fn mistakes_that_a_schema_can_know_are_refused_by_it() {
     let schema = crate::schema::of::<Playbook>("playbook");
     let takes = |rest: &str| crate::schema::tests::takes(&schema, &format!("{HEAD}{rest}"));
     // Those that are not rendered into YAML never come to a schema.
-    for (name, rest) in BAD.iter().filter(|(_, rest)| !rest.contains('{') || rest.contains("path:"))
-    {
-        let taken = takes(rest);
-        assert_eq!(taken, TAKES.contains(name), "{name} taken: {taken}");
-    }
+    let is_yaml = |rest: &str| !rest.contains("{{") && !rest.contains("{%");
+    let yaml = BAD.iter().filter(|(_, rest)| is_yaml(rest));
+    let taken = yaml.filter(|(_, rest)| takes(rest)).map(|(name, _)| *name);
+    assert_eq!(taken.collect::<Vec<_>>(), TAKES);
     assert!(takes(
         "    check: a\n    action: b\n    on: others\n    order: serial\n    deadline: 5 min\n"
     ));
