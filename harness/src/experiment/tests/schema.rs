@@ -30,6 +30,11 @@ const TAKES: &[&str] = &[
     "qemu_unknown",
     "qemu_unknown_in_include",
     "qemu_twice",
+    "disk_alone",
+    "disk_rate_alone",
+    "disk_of_some_cells",
+    "disk_sizes",
+    "disk_in_an_include",
     "description",
 ];
 
