@@ -195,10 +195,6 @@ const TAKES: &[&str] = &[
     "storage_is_both",
     "storage_is_neither",
     "storage_root",
-    "proxmox_of_namespaces",
-    "proxmox_without_proxmox",
-    "proxmox",
-    "proxmox_key",
 ];
 
 #[test]

@@ -230,9 +230,9 @@ const TAKES: &[&str] = &[
     "nothing_to_do",
     "empty_script",
     "names",
+    "collect_of_all",
     "secret",
     "paths",
-    "collect_of_all",
 ];
 
 #[test]
