@@ -1,7 +1,7 @@
 //! Whether a lab is what its file says: what its links, storage, clocks and machines really are,
 //! measured, and judged by stated tolerances.
 //!
-//! [`measure`] talks to the nodes, [`judge`] is pure: from what was measured to findings.
+//! `measure` talks to the nodes, `judge` is pure: from what was measured to findings.
 
 mod finding;
 pub mod judge;

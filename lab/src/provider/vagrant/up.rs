@@ -27,7 +27,7 @@ pub(super) const CPU_FILE: &str = "cpu.json";
 const UP_PATIENCE: Duration = Duration::from_secs(BOOT_TIMEOUT_S as u64 + 600);
 
 /// Makes the lab's nodes exist, run, and be reachable by SSH. `folder` is the lab's, made when it
-/// is not there; `program` is one that calls `netns::hold` and [`super::reach`] when its first
+/// is not there; `program` is one that calls `netns::hold` and [`super::reach()`] when its first
 /// argument asks for it. Progress is told line by line; all that Vagrant says is in the folder.
 ///
 /// # Errors
