@@ -4,6 +4,7 @@ use super::DEADLINE;
 use camino::Utf8PathBuf;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
 };
 use std::{
@@ -162,8 +163,16 @@ impl Drop for Running {
 
 /// Whether the process ends within this time.
 pub fn ends_within(handle: &OwnedFd, time: Duration) -> bool {
-    let timeout = Timespec::try_from(time).expect("a short time");
-    poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&timeout)).expect("polled") > 0
+    let end = Instant::now() + time;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).expect("a short time");
+        // A signal that another test's child sends may come first.
+        match poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&timeout)) {
+            Err(Errno::INTR) => {}
+            ready => return ready.expect("polled") > 0,
+        }
+    }
 }
 
 fn pid(child: &Child) -> Pid {

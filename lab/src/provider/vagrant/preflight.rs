@@ -105,6 +105,8 @@ fn programs(libvirt_runs: bool, to_build: bool) -> Check {
     }
     if to_build {
         wanted.extend(["mmdebstrap", "mke2fs", "qemu-img", "zstd"]);
+        wanted.sort_unstable();
+        wanted.dedup();
     }
     let missing: Vec<&str> =
         wanted.iter().copied().filter(|name| process::find(name).is_none()).collect();
