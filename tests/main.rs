@@ -16,6 +16,7 @@ mod lab_check;
 mod lost_nodes;
 mod model_lab;
 mod model_verdicts;
+mod nested;
 mod network;
 mod ordinary_user;
 mod qemus;

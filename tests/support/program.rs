@@ -28,6 +28,7 @@ pub struct Running {
     stdout: Option<JoinHandle<String>>,
     lines: mpsc::Receiver<String>,
     stderr: String,
+    patience: Duration,
 }
 
 /// How a program ended, and what it said.
@@ -77,7 +78,14 @@ impl Running {
                 let _nobody_reads = sender.send(line);
             }
         });
-        Self { child, handle, stdout: Some(stdout), lines, stderr: String::new() }
+        let (stdout, stderr, patience) = (Some(stdout), String::new(), DEADLINE);
+        Self { child, handle, stdout, lines, stderr, patience }
+    }
+
+    /// The same, waited for longer than is usual.
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Its number.
@@ -88,7 +96,7 @@ impl Running {
     /// Waits for a line on stderr that holds.
     pub fn line(&mut self, holds: impl Fn(&str) -> bool) -> String {
         loop {
-            let line = self.lines.recv_timeout(DEADLINE);
+            let line = self.lines.recv_timeout(self.patience);
             let line = line.unwrap_or_else(|_| panic!("the line did not come:\n{}", self.stderr));
             self.keep(&line);
             if holds(&line) {
@@ -105,7 +113,7 @@ impl Running {
                 return found;
             }
             let ended = self.ends_within(Duration::from_millis(2));
-            if ended || begun.elapsed() > DEADLINE {
+            if ended || begun.elapsed() > self.patience {
                 let words = self.rest();
                 panic!("{what}: did not come about (program ended: {ended}):\n{words}");
             }
@@ -124,7 +132,7 @@ impl Running {
 
     /// Waits for its end.
     pub fn end(mut self) -> Ended {
-        assert!(self.ends_within(DEADLINE), "the program does not end:\n{}", self.rest());
+        assert!(self.ends_within(self.patience), "the program does not end:\n{}", self.rest());
         let code = self.child.wait().expect("waited").code();
         let stdout = self.stdout.take().expect("not read before").join().expect("read");
         Ended { code, stdout, stderr: self.rest() }

@@ -9,7 +9,7 @@ use crate::{
         vagrant::{self, Rating, SshNode},
     },
     set_up::SetUp,
-    spec::LabSpec,
+    spec::{LabSpec, Link},
     ssh::SshTarget,
     state::{self, Lock},
 };
@@ -75,6 +75,7 @@ pub(super) async fn up(
         SetUp { spec: &spec, devices: &devices, templates: programs.templates, folder: &folder };
     let summary = set_up.run(&mut nodes, tell).await?;
     tell(&format!("the nodes are set up: {summary}"));
+    shape(&spec, &nodes).await?;
     fs::write(folder.join(READY_FILE), "").context("failed to write down that the lab is up")?;
     let ephemeral = lifetime == Lifetime::Ephemeral;
     let keeper = Keeper::Machines(Machines { folder: folder.clone(), ephemeral });
@@ -188,6 +189,16 @@ async fn preflight(
         }
     }
     if bad.is_empty() { Ok(()) } else { bail!("{}", bad.join("\n\n")) }
+}
+
+/// Gives the links the rates that the lab file says; a node that boots anew has none.
+async fn shape(spec: &LabSpec, nodes: &[Node]) -> Result<()> {
+    for node in nodes {
+        for link in Link::ALL {
+            node.shape(link, spec.networks.of(link).link_rate).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Connects to the nodes, whose cards and addresses are as the playbook gives them.

@@ -17,7 +17,10 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 /// All that Vagrant says, one run after another.
 pub(super) const LOG: &str = "vagrant.log";
@@ -78,8 +81,12 @@ pub async fn up(
         write_down(spec, &host, folder, box_use.own.then_some(base))?;
     }
     let cpus = if cpu.kvm { "KVM" } else { "TCG" };
-    tell(&format!("starting {} nodes under {cpus} ({})", spec.nodes.len(), cpu.reason));
+    let stopped = expected.iter().filter(|domain| !running.contains(domain)).count();
+    let nodes = if stopped == 1 { "node" } else { "nodes" };
+    tell(&format!("starting {stopped} {nodes} under {cpus} ({})", cpu.reason));
+    let begun = Instant::now();
     vagrant(&host, folder, &["up", "--no-provision", "--no-color"], tell).await?;
+    tell(&format!("{stopped} {nodes} up after {:.0} s", begun.elapsed().as_secs_f64()));
     if !known_hosts.exists() {
         ssh::learn_host_keys(spec, &host, folder).await?;
     }
