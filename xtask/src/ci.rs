@@ -36,13 +36,17 @@ struct Ended {
 /// When a check failed, or something that the checks need is missing.
 pub fn command(args: &CiArgs, colors: ColorChoice) -> exit::Result {
     setup::ensure(Job::Ci, args.install, colors)?;
+    if args.install && !args.without_nested {
+        setup::ensure(Job::Vagrant, true, colors)?;
+    }
     // Paths of the checks are those of the repository, wherever this was called.
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = xtask.parent().unwrap_or(xtask);
     let (mut out, paint) = (io::stdout(), Paint::stdout(colors));
     let mut ended = Vec::new();
     let mut left_out = Vec::new();
-    for Check { name, work } in checks(root, |program| process::find(program).is_some()) {
+    let nested = nested(args.without_nested);
+    for Check { name, work } in checks(root, nested, |program| process::find(program).is_some()) {
         match work {
             Ok(command) => ended.push(run(name, &command, &mut out, paint)?),
             Err(reason) => left_out.push(format!("{name} ({reason})")),
@@ -56,8 +60,24 @@ pub fn command(args: &CiArgs, colors: ColorChoice) -> exit::Result {
     }
 }
 
-/// Every check in order. `has` tells whether a program is there.
-fn checks(root: &Path, has: impl Fn(&str) -> bool) -> Vec<Check> {
+/// Whether the lab of three virtual machines can be had, and is wanted.
+fn nested(unwanted: bool) -> Result<(), &'static str> {
+    let there = setup::check(Job::Vagrant).iter().all(|need| !need.prevents());
+    match (unwanted, there, rustix::process::geteuid().is_root()) {
+        (true, _, _) => Err("--without-nested"),
+        (_, false, _) => Err("Vagrant is not installed: `cargo xtask setup --install --vagrant`"),
+        (_, _, false) => Err("only root can run a libvirt of the lab's own"),
+        (false, true, true) => Ok(()),
+    }
+}
+
+/// Every check in order. `has` tells whether a program is there, `nested` whether the lab of
+/// virtual machines is brought up.
+fn checks(
+    root: &Path,
+    nested: Result<(), &'static str>,
+    has: impl Fn(&str) -> bool,
+) -> Vec<Check> {
     let cargo_in =
         |folder: &Path, line: &str| Command::new("cargo").args(line.split_whitespace()).cwd(folder);
     let cargo = |line: &str| cargo_in(root, line);
@@ -83,6 +103,14 @@ fn checks(root: &Path, has: impl Fn(&str) -> bool) -> Vec<Check> {
             Ok(cargo("test --locked --workspace --no-fail-fast")
                 .env("CI", "true")
                 .env("INSTA_UPDATE", "no")),
+        ),
+        // One test that the others leave out, and what it measures on the way.
+        check(
+            "nested lab",
+            nested.map(|()| {
+                let test = "test --locked -p xtask --test end-to-end -- --ignored --nocapture";
+                cargo(&format!("{test} nested")).env("CI", "true")
+            }),
         ),
         check(
             "documentation",
@@ -165,12 +193,12 @@ mod tests {
             checks.into_iter().filter(|check| check.work.is_err()).map(|c| c.name).collect()
         };
         let optional = ["format of the guest", "clippy of the guest", "the same of the guest"];
-        assert_eq!(left_out(checks(folder.path(), |_| true)), optional);
+        assert_eq!(left_out(checks(folder.path(), Ok(()), |_| true)), optional);
         std::fs::create_dir(folder.path().join(GUEST)).expect("made");
         std::fs::write(folder.path().join(GUEST).join("Cargo.toml"), "").expect("written");
         assert_eq!(
-            left_out(checks(folder.path(), |_| false)),
-            ["licences, bans and sources", "the same of the guest", "advisories", "shell scripts"]
+            left_out(checks(folder.path(), Err("--without-nested"), |_| false)),
+            ["nested lab", "licences, bans and sources", "the same of the guest", "advisories", "shell scripts"]
         );
     }
 

@@ -100,9 +100,17 @@ pub enum Command {
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),
     /// Run every check there is
-    #[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --install")]
+    #[command(after_help = CI_EXAMPLES)]
     Ci(CiArgs),
 }
+
+const CI_EXAMPLES: &str = "\
+Examples:
+  cargo xtask ci
+  cargo xtask ci --install           get what is missing first, Vagrant too
+  cargo xtask ci --without-nested    all but the lab of three virtual machines
+
+What needs a tool that is not there is left out, and the summary says so.";
 
 const SETUP_EXAMPLES: &str = "\
 Examples:
@@ -338,6 +346,9 @@ pub struct CiArgs {
     /// Install what is missing first
     #[arg(long)]
     pub install: bool,
+    /// Leave out the lab of three virtual machines: it takes minutes, and needs Vagrant
+    #[arg(long)]
+    pub without_nested: bool,
 }
 
 /// One share of a run that is spread over several machines.
