@@ -76,6 +76,15 @@ struct Nested<'a> {
     file: Utf8PathBuf,
 }
 
+impl Drop for Nested<'_> {
+    /// A failed test leaves no machine running.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _down = self.start(&["lab-down"], &[]).end();
+        }
+    }
+}
+
 impl Nested<'_> {
     fn start(&self, command: &[&str], more: &[&str]) -> Running {
         let args = [command, &["--lab", self.file.as_str()], more].concat();

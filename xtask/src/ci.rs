@@ -73,11 +73,7 @@ fn nested(unwanted: bool) -> Result<(), &'static str> {
 
 /// Every check in order. `has` tells whether a program is there, `nested` whether the lab of
 /// virtual machines is brought up.
-fn checks(
-    root: &Path,
-    nested: Result<(), &'static str>,
-    has: impl Fn(&str) -> bool,
-) -> Vec<Check> {
+fn checks(root: &Path, nested: Result<(), &'static str>, has: impl Fn(&str) -> bool) -> Vec<Check> {
     let cargo_in =
         |folder: &Path, line: &str| Command::new("cargo").args(line.split_whitespace()).cwd(folder);
     let cargo = |line: &str| cargo_in(root, line);
@@ -198,7 +194,13 @@ mod tests {
         std::fs::write(folder.path().join(GUEST).join("Cargo.toml"), "").expect("written");
         assert_eq!(
             left_out(checks(folder.path(), Err("--without-nested"), |_| false)),
-            ["nested lab", "licences, bans and sources", "the same of the guest", "advisories", "shell scripts"]
+            [
+                "nested lab",
+                "licences, bans and sources",
+                "the same of the guest",
+                "advisories",
+                "shell scripts"
+            ]
         );
     }
 

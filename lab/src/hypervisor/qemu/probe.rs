@@ -2,29 +2,35 @@
 //!
 //! There are hosts where `/dev/kvm` opens, firmware runs at full speed, and everything after it
 //! crawls. So the guest fills memory under TCG, which always works, and then under KVM, which
-//! must be faster, within a deadline that a crawling one does not meet.
+//! must be faster, within a deadline that a crawling one does not meet. And there are hosts whose
+//! KVM rests on virtualization that is emulated itself: memory is filled fast, but a device takes
+//! hundreds of microseconds to answer. So the guest also asks one.
 
+mod cache;
+
+use self::cache::{Cache, remember};
 use super::arguments::Accelerator;
 use crate::{
     node::Node,
     process::{self, Command},
 };
 use anyhow::{Context, Result, bail};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// Memory that the guest fills, MiB.
 const FILL_MIB: u64 = 32;
+/// A device of a guest under a true KVM answers in 2 to 20 µs.
+const MOST_DEVICE_US: f64 = 60.0;
 /// TCG does it in some 30 ms, plus 100 ms for QEMU to start; ten seconds are for busy machines.
 const TCG_DEADLINE: Duration = Duration::from_secs(10);
 /// KVM does it in less; one that takes two seconds crawls.
 const KVM_DEADLINE: Duration = Duration::from_secs(2);
 /// On a node that is a virtual machine itself, without KVM, QEMU takes seconds to start.
 const NODE_DEADLINE: Duration = Duration::from_secs(180);
+
+pub use self::cache::cache_file;
 
 /// What was found, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,42 +54,6 @@ impl Probe {
             Accelerator::Kvm => self.kvm_mib_per_s.unwrap_or(0.0),
             Accelerator::Tcg => self.tcg_mib_per_s,
         }
-    }
-}
-
-/// So many answers are remembered: several QEMUs may take turns, and each new build is another.
-const MOST_CACHED: usize = 16;
-
-/// The answers of earlier probes, the newest last.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cache {
-    answers: Vec<Cached>,
-}
-
-/// What an answer depends on, and the answer.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cached {
-    key: String,
-    probe: Probe,
-}
-
-impl Cache {
-    /// What is in the file; one that cannot be read holds nothing.
-    fn read(file: &Utf8Path) -> Self {
-        fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
-    }
-
-    fn answer(&self, key: &str) -> Option<&Probe> {
-        self.answers.iter().find(|cached| cached.key == key).map(|cached| &cached.probe)
-    }
-
-    /// Adds an answer; the oldest make room.
-    fn add(&mut self, key: &str, probe: Probe) {
-        self.answers.push(Cached { key: key.to_owned(), probe });
-        let over = self.answers.len().saturating_sub(MOST_CACHED);
-        self.answers.drain(..over);
     }
 }
 
@@ -143,18 +113,18 @@ pub async fn probe_on_cached(
 
 async fn probe_on(on: On<'_>) -> Result<Probe> {
     let begun = Instant::now();
-    let tcg_mib_per_s =
-        fill_rate_on(on, Accelerator::Tcg, NODE_DEADLINE).await.context(NOT_UNDER_TCG)?;
+    let tcg = speed_on(on, Accelerator::Tcg, NODE_DEADLINE).await.context(NOT_UNDER_TCG)?;
     // A KVM that takes longer than TCG did is not faster, so there is nothing to wait for.
     let deadline = KVM_DEADLINE.max(begun.elapsed());
-    Ok(decided(tcg_mib_per_s, fill_rate_on(on, Accelerator::Kvm, deadline).await))
+    Ok(decided(tcg, speed_on(on, Accelerator::Kvm, deadline).await))
 }
 
 /// The fill rate under an accelerator that somebody has chosen.
 async fn measure_on(on: On<'_>, accelerator: Accelerator) -> Result<Probe> {
-    let rate = fill_rate_on(on, accelerator, NODE_DEADLINE).await;
+    let speed = speed_on(on, accelerator, NODE_DEADLINE).await;
     let name = accelerator.name().to_uppercase();
-    let rate = rate.with_context(|| format!("the guest does not run under {name}"))?;
+    let Speed { fill_mib_per_s: rate, .. } =
+        speed.with_context(|| format!("the guest does not run under {name}"))?;
     let reason = "the lab file says so".to_owned();
     Ok(match accelerator {
         Accelerator::Kvm => {
@@ -164,49 +134,42 @@ async fn measure_on(on: On<'_>, accelerator: Accelerator) -> Result<Probe> {
     })
 }
 
-/// Adds an answer to the cache. One that cannot be written costs the next run a moment, nothing
-/// else.
-fn remember(cache: &Utf8Path, key: &str, probe: &Probe) {
-    let mut known = Cache::read(cache);
-    known.add(key, probe.clone());
-    let _cost = cache
-        .parent()
-        .map(fs::create_dir_all)
-        .transpose()
-        .and_then(|_| fs::write(cache, serde_json::to_vec_pretty(&known)?));
-}
-
-/// Where answers are kept for this user.
-#[must_use]
-pub fn cache_file() -> Utf8PathBuf {
-    let home = |name: &str| {
-        std::env::var(name).ok().filter(|value| !value.is_empty()).map(Utf8PathBuf::from)
-    };
-    home("XDG_CACHE_HOME")
-        .or_else(|| home("HOME").map(|home| home.join(".cache")))
-        .unwrap_or_else(|| "/tmp".into())
-        .join("precopy-lab/accelerator.json")
-}
-
 fn probe(qemu: &Utf8Path, guest: &Utf8Path) -> Result<Probe> {
-    let tcg_mib_per_s =
-        fill_rate(qemu, guest, Accelerator::Tcg, TCG_DEADLINE).context(NOT_UNDER_TCG)?;
-    Ok(decided(tcg_mib_per_s, fill_rate(qemu, guest, Accelerator::Kvm, KVM_DEADLINE)))
+    let tcg = speed(qemu, guest, Accelerator::Tcg, TCG_DEADLINE).context(NOT_UNDER_TCG)?;
+    Ok(decided(tcg, speed(qemu, guest, Accelerator::Kvm, KVM_DEADLINE)))
 }
 
 const NOT_UNDER_TCG: &str = "the guest does not run under TCG, QEMU's own translator";
 
-/// KVM must be faster.
-fn decided(tcg_mib_per_s: f64, kvm: Result<f64>) -> Probe {
-    let kvm_mib_per_s = kvm.as_ref().ok().copied();
+/// How a guest ran.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Speed {
+    /// At which it filled memory, by its own clock.
+    fill_mib_per_s: f64,
+    /// What a device took to answer it, by that device itself.
+    device_us: f64,
+}
+
+/// KVM must be faster, and its devices must not be slower than TCG's and than any KVM's are.
+fn decided(tcg: Speed, kvm: Result<Speed>) -> Probe {
+    let tcg_mib_per_s = tcg.fill_mib_per_s;
+    let kvm_mib_per_s = kvm.as_ref().ok().map(|kvm| kvm.fill_mib_per_s);
     let (accelerator, reason) = match kvm {
-        Ok(kvm) if kvm > tcg_mib_per_s => {
+        Ok(Speed { device_us, .. }) if device_us > MOST_DEVICE_US.max(tcg.device_us) => {
+            let reason = format!(
+                "a device takes {device_us:.0} µs to answer under KVM, {:.0} µs under TCG: \
+                 virtualization is emulated here",
+                tcg.device_us
+            );
+            (Accelerator::Tcg, reason)
+        }
+        Ok(Speed { fill_mib_per_s: kvm, .. }) if kvm > tcg_mib_per_s => {
             let reason = format!(
                 "the guest fills {kvm:.0} MiB/s under KVM, {tcg_mib_per_s:.0} MiB/s under TCG"
             );
             (Accelerator::Kvm, reason)
         }
-        Ok(kvm) => {
+        Ok(Speed { fill_mib_per_s: kvm, .. }) => {
             let reason =
                 format!("KVM is slower than TCG here: {kvm:.0} against {tcg_mib_per_s:.0} MiB/s");
             (Accelerator::Tcg, reason)
@@ -242,13 +205,13 @@ fn without_program(words: &str) -> &str {
     }
 }
 
-/// MiB per second at which the guest fills memory, by its own clock.
-fn fill_rate(
+/// How the guest runs.
+fn speed(
     qemu: &Utf8Path,
     guest: &Utf8Path,
     accelerator: Accelerator,
     deadline: Duration,
-) -> Result<f64> {
+) -> Result<Speed> {
     let argv = argv(qemu, guest, accelerator);
     let output = Command::new(qemu.as_str())
         .args(argv.iter().skip(1))
@@ -256,15 +219,15 @@ fn fill_rate(
         // What isa-debug-exit makes of the guest's "well": 2 × 0 + 1.
         .accept_exit(1)
         .run()?;
-    rate_said(&output.text(), &String::from_utf8_lossy(&output.stderr))
+    speed_said(&output.text(), &String::from_utf8_lossy(&output.stderr))
 }
 
 /// The same on a node.
-async fn fill_rate_on(on: On<'_>, accelerator: Accelerator, deadline: Duration) -> Result<f64> {
+async fn speed_on(on: On<'_>, accelerator: Accelerator, deadline: Duration) -> Result<Speed> {
     let argv = argv(on.qemu, on.guest, accelerator);
     match tokio::time::timeout(deadline, on.node.output(&argv)).await {
         // However it ended: one without a rate has said why.
-        Ok(output) => output.and_then(|output| rate_said(&output.stdout, &output.stderr)),
+        Ok(output) => output.and_then(|output| speed_said(&output.stdout, &output.stderr)),
         Err(_) => {
             let (command, last_words) = (argv.join(" "), process::LastWords::default());
             Err(process::Error::TimedOut { command, after: deadline, last_words }.into())
@@ -283,19 +246,22 @@ fn argv(qemu: &Utf8Path, guest: &Utf8Path, accelerator: Accelerator) -> Vec<Stri
     all.map(str::to_owned).collect()
 }
 
-/// The rate in what a probed QEMU and its guest wrote, MiB per second.
-fn rate_said(stdout: &str, stderr: &str) -> Result<f64> {
-    let micros = stdout
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(" us"))
-        .find_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    let Some(micros) = micros.filter(|micros| *micros > 0.0) else {
+/// What a probed QEMU and its guest wrote.
+fn speed_said(stdout: &str, stderr: &str) -> Result<Speed> {
+    let figure = |what: &str, unit: &str| {
+        let mut lines = stdout.lines().filter_map(|line| line.trim().strip_suffix(unit));
+        let line = lines.find(|line| line.contains(what))?;
+        line.rsplit(' ').next()?.parse::<f64>().ok().filter(|figure| *figure > 0.0)
+    };
+    let (Some(fill_us), Some(device_ns)) =
+        (figure("probe fill", " us"), figure("probe device", " ns"))
+    else {
         // QEMU ends with 1 on its own errors, too: then it has said why.
         bail!("{}", stderr.lines().last().map_or("it said nothing of its fill", without_program));
     };
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let fill_mib = FILL_MIB as f64;
-    Ok(fill_mib / (micros / 1e6))
+    Ok(Speed { fill_mib_per_s: fill_mib / (fill_us / 1e6), device_us: device_ns / 1e3 })
 }
 
 #[cfg(test)]
@@ -329,37 +295,32 @@ mod tests {
         let output =
             Command::new("sh").args(["-c", script]).accept_exit(1).run().expect("accepted");
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let error = rate_said(&output.text(), &stderr).expect_err("no rate");
+        let error = speed_said(&output.text(), &stderr).expect_err("no speed");
         let words = "KVM does not run the guest: -accel kvm: Permission denied";
         assert_eq!(why_not(&error, 640.4), words);
     }
 
     #[test]
-    fn answers_for_several_qemus_are_remembered_and_the_oldest_go() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = Utf8PathBuf::from_path_buf(folder.path().join("cache.json")).expect("UTF-8");
-        let probe = |rate| Probe {
-            accelerator: Accelerator::Tcg,
-            reason: "a test".to_owned(),
-            tcg_mib_per_s: rate,
-            kvm_mib_per_s: None,
-        };
-        // What was written before several were remembered is forgotten, not stumbled over.
-        let single = serde_json::json!({ "key": "old", "probe": probe(1.0) });
-        fs::write(&file, single.to_string()).expect("written");
-        let mut cache = Cache::read(&file);
-        assert!(cache.answers.is_empty());
-        for (key, rate) in [("old", 2.0), ("new", 3.0)] {
-            cache.add(key, probe(rate));
+    fn a_kvm_whose_devices_are_slow_is_not_used() {
+        let speed = |fill, device| Speed { fill_mib_per_s: fill, device_us: device };
+        let tcg = speed(50.0, 20.0);
+        let emulated = decided(tcg, Ok(speed(475.0, 200.0)));
+        assert_eq!(emulated.accelerator, Accelerator::Tcg);
+        let why = "a device takes 200 µs to answer under KVM, 20 µs under TCG";
+        assert!(emulated.reason.starts_with(why), "{}", emulated.reason);
+        // A true KVM's devices are slower than TCG's, which costs little; and where everything is
+        // slow, KVM is not to blame.
+        for (tcg, kvm) in [(speed(50.0, 1.0), 30.0), (speed(50.0, 300.0), 290.0)] {
+            assert_eq!(decided(tcg, Ok(speed(475.0, kvm))).accelerator, Accelerator::Kvm);
         }
-        fs::write(&file, serde_json::to_vec(&cache).expect("JSON")).expect("written");
-        let none = Utf8Path::new("/no/such/qemu");
-        for (key, rate) in [("old", 2.0), ("new", 3.0)] {
-            assert_eq!(probe_cached(none, none, key, &file).expect("known"), probe(rate));
-        }
-        for number in 0..MOST_CACHED {
-            cache.add(&number.to_string(), probe(4.0));
-        }
-        assert_eq!((cache.answers.len(), cache.answer("new")), (MOST_CACHED, None));
+        assert_eq!(decided(tcg, Ok(speed(49.0, 5.0))).accelerator, Accelerator::Tcg);
+    }
+
+    #[test]
+    fn the_guest_says_both() {
+        let said = "qboot\nprobe fill 32 MiB 64000 us\nprobe device 1250 ns\n";
+        let speed = speed_said(said, "").expect("both");
+        assert_eq!(speed, Speed { fill_mib_per_s: 500.0, device_us: 1.25 });
+        assert!(speed_said("probe fill 32 MiB 64000 us\n", "").is_err());
     }
 }
