@@ -2,6 +2,8 @@
 
 #[path = "support/sshd.rs"]
 mod sshd;
+#[path = "ssh/supplies.rs"]
+mod supplies;
 mod support;
 
 use lab::{

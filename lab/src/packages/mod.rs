@@ -16,3 +16,5 @@ mod url;
 pub use cache::{Found, PackageCache, Statistics};
 pub use fetch::{Fetch, FetchError, Fetcher};
 pub use key::keyring;
+pub use serve::Listen;
+pub use url::{host, is_local};

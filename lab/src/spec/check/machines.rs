@@ -41,6 +41,10 @@ fn sections(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
             );
         }
     }
+    if spec.packages.is_some() && spec.provider == Provider::Netns {
+        let what = "a lab of namespaces gets no packages: its nodes share this machine's files";
+        problems.push(parsed.problem(&["packages"], what.to_owned()).hint("leave it out"));
+    }
     if spec.set_up == Some(true) {
         let what = "setting up machines that one already has is not built yet".to_owned();
         problems.push(
