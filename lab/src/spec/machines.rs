@@ -49,6 +49,24 @@ impl Default for VagrantSpec {
     }
 }
 
+impl VagrantSpec {
+    /// Debian's name of the release that a box of our own is of; `None` for a published box.
+    #[must_use]
+    pub fn own_release(&self) -> Option<&'static str> {
+        match self.box_name.as_str() {
+            "debian-13" => Some("trixie"),
+            "debian-12" => Some("bookworm"),
+            _ => None,
+        }
+    }
+
+    /// Whether nodes are started by another kernel than the one on their disk.
+    #[must_use]
+    pub fn boots_beside_disk(&self) -> bool {
+        self.boot == Boot::Direct && self.own_release().is_some()
+    }
+}
+
 /// One machine of the provider `hosts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `ssh`")]

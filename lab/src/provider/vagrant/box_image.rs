@@ -89,11 +89,7 @@ pub(super) struct OwnBox {
 
 /// The box of our own that this lab wants; `None` when it wants a published one.
 pub(super) fn own(spec: &LabSpec) -> Result<Option<OwnBox>> {
-    let release = match settings(spec).box_name.as_str() {
-        "debian-13" => "trixie",
-        "debian-12" => "bookworm",
-        _ => return Ok(None),
-    };
+    let Some(release) = settings(spec).own_release() else { return Ok(None) };
     let mut hash = Sha256::new();
     for (path, _, text) in RECIPE {
         hash.update(format!("{path} {}\n{text}", text.len()));
@@ -217,6 +213,17 @@ pub(super) async fn ensure(
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn a_kernel_beside_the_disk_is_only_for_a_direct_start() {
+        let own = OwnBox { release: "trixie", name: "b".to_owned(), folder: "/boxes/b".into() };
+        let direct = own.usage(Boot::Direct);
+        assert_eq!(direct.kernel.as_deref(), Some("/boxes/b/vmlinux"));
+        assert_eq!(direct.initrd.as_deref(), Some("/boxes/b/initrd"));
+        assert!(!direct.command_line.contains('\n') && direct.command_line.starts_with("root="));
+        let disk = own.usage(Boot::Disk);
+        assert_eq!((disk.kernel, disk.initrd), (None, None));
+    }
 
     #[test]
     fn the_recipe_is_all_that_lies_in_its_folder() {
