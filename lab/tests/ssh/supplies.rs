@@ -44,8 +44,9 @@ impl Fetch for Archive {
 }
 
 async fn node(target: SshTarget, name: &str) -> (Node, Connection) {
-    let spec = LabSpec::parse("l.yaml", "name: l\nprovider: vagrant\nhypervisor: qemu\n");
-    let connection = Connection::open(target, observer(), LONG).await.unwrap();
+    let spec =
+        LabSpec::parse("l.yaml", "name: l\nprovider: vagrant\nhypervisor: qemu\n").expect("a lab");
+    let connection = Connection::open(target, observer(), LONG).await.expect("connected");
     let (address, device) = (Ipv4Addr::LOCALHOST, "lo".to_owned());
     let links = Links {
         guest_address: address,
@@ -53,12 +54,13 @@ async fn node(target: SshTarget, name: &str) -> (Node, Connection) {
         migration_address: address,
         migration_device: device,
     };
-    (machines::node(&spec.unwrap(), name, connection.clone(), links), connection)
+    (machines::node(&spec, name, connection.clone(), links), connection)
 }
 
 fn supplies(folder: &Utf8Path) -> (Archive, PackageCache<Archive>, Supplies<Archive>) {
     let archive = Archive::default();
-    let cache = PackageCache::new(folder, "test", archive.clone(), BTreeSet::new()).unwrap();
+    let cache =
+        PackageCache::new(folder, "test", archive.clone(), BTreeSet::new()).expect("a cache");
     (archive, cache.clone(), Supplies::new(cache, &[ARCHIVE]))
 }
 
@@ -66,8 +68,8 @@ async fn run(node: &Supplied<Archive>, script: &str) -> String {
     let mut text = Vec::new();
     let argv = strings(&["bash", "-euc", script]);
     let exit = node.call(argv, Vec::new(), &mut |bytes| text.extend_from_slice(bytes)).await;
-    assert_eq!(exit.unwrap(), Exit::Code(0));
-    String::from_utf8(text).unwrap()
+    assert_eq!(exit.expect("it was started"), Exit::Code(0));
+    String::from_utf8(text).expect("text")
 }
 
 /// As apt asks a proxy.
@@ -161,7 +163,7 @@ async fn until_refused(port: u16) {
         anyhow::ensure!(connected.is_err(), "somebody listens still");
         Ok(())
     });
-    refused.await.unwrap();
+    refused.await.expect("nobody listens");
 }
 
 /// Not a test of its own: the process that the next one kills.
