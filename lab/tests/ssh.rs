@@ -1,5 +1,7 @@
 //! Agents by SSH, with true servers on this machine's loopback.
 
+#[path = "ssh/apt.rs"]
+mod apt;
 #[path = "support/sshd.rs"]
 mod sshd;
 #[path = "ssh/supplies.rs"]

@@ -43,7 +43,7 @@ impl Fetch for Archive {
     }
 }
 
-async fn node(target: SshTarget, name: &str) -> (Node, Connection) {
+pub async fn node(target: SshTarget, name: &str) -> (Node, Connection) {
     let spec =
         LabSpec::parse("l.yaml", "name: l\nprovider: vagrant\nhypervisor: qemu\n").expect("a lab");
     let connection = Connection::open(target, observer(), LONG).await.expect("connected");
@@ -64,7 +64,7 @@ fn supplies(folder: &Utf8Path) -> (Archive, PackageCache<Archive>, Supplies<Arch
     (archive, cache.clone(), Supplies::new(cache, &[ARCHIVE]))
 }
 
-async fn run(node: &Supplied<Archive>, script: &str) -> String {
+pub async fn run(node: &Supplied<impl Fetch>, script: &str) -> String {
     let mut text = Vec::new();
     let argv = strings(&["bash", "-euc", script]);
     let exit = node.call(argv, Vec::new(), &mut |bytes| text.extend_from_slice(bytes)).await;
@@ -133,7 +133,7 @@ async fn only_archives_are_reached_and_only_by_programs_of_ours() {
     let listening = run(&supplied, script).await;
     assert!(listening.starts_with("0100007F:") && listening.lines().count() == 1, "{listening}");
     // By itself it gets packages as ever.
-    assert_eq!(run(&Supplied::none(&node), "echo ${http_proxy-none}").await, "none\n");
+    assert_eq!(run(&Supplied::<Archive>::none(&node), "echo ${http_proxy-none}").await, "none\n");
 }
 
 #[tokio::test]
