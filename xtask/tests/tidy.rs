@@ -34,6 +34,8 @@ const SLEEPERS: [(&str, &str); 1] =
 const HOSTS: [&str; 12] = [
     "bixense.com",
     "download.proxmox.com",
+    // Every machine itself.
+    "127.0.0.1",
     "embarkstudios.github.io",
     "enterprise.proxmox.com",
     "github.com",
@@ -130,7 +132,7 @@ fn what_is_computed_from_records_does_no_io() {
         outside(text).into_iter().any(|path| {
             let parts: Vec<&str> = path.split("::").collect();
             // An address is a number.
-            parts != ["std", "net", "Ipv4Addr"]
+            !matches!(parts[..], ["std", "net", "Ipv4Addr" | "Ipv6Addr"])
                 && matches!(
                     parts[..],
                     ["std", "fs" | "net" | "process" | "env" | "thread", ..]

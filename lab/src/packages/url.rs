@@ -1,7 +1,10 @@
 //! What nodes may ask for.
 
 use sha2::{Digest, Sha256};
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 /// Longest address, in bytes.
 const LONGEST: usize = 2000;
@@ -82,22 +85,20 @@ pub fn is_local(host: &str) -> bool {
         Some((inside, _)) => inside,
         None => host.split(':').next().unwrap_or_default(),
     };
-    match name.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => {
-            let mapped = ip.to_ipv4_mapped().is_some();
-            mapped || ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local()
-        }
-        // Names by which nobody means another machine; and numbers that only old programs read.
-        Err(_) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            let number = name.split('.').next_back().unwrap_or_default();
-            name == "localhost"
-                || name.ends_with(".localhost")
-                || number.parse::<f64>().is_ok()
-                || number.starts_with("0x")
-        }
+    if let Ok(ip) = name.parse::<Ipv4Addr>() {
+        return ip.is_loopback() || ip.is_unspecified() || ip.is_link_local();
     }
+    if let Ok(ip) = name.parse::<Ipv6Addr>() {
+        let mapped = ip.to_ipv4_mapped().is_some();
+        return mapped || ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local();
+    }
+    // Names by which nobody means another machine; and numbers that only old programs read.
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let number = name.split('.').next_back().unwrap_or_default();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || number.parse::<f64>().is_ok()
+        || number.starts_with("0x")
 }
 
 impl fmt::Display for Url {

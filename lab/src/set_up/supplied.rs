@@ -173,7 +173,7 @@ mod tests {
         let text = "'http://deb.example/debian/dists/trixie/InRelease' deb.example_InRelease 0 \n\
                     'http://deb.example/debian/dists/trixie/main/Packages.xz' deb.example_P 0 SHA256:0\n\
                     'http://HTTPS///secret.example:8443/x/InRelease' s 0\n\
-                    'http://localhost:3142/debian/InRelease' l 0\n'http://169.254.169.254/x/y' m 0\n\
+                    'http://localhost:3142/debian/InRelease' l 0\n\
                     'file:/srv/debian/InRelease' f 0\nN: a note\n";
         assert_eq!(hosts(text), ["deb.example", "secret.example:8443"]);
     }
