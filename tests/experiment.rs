@@ -188,7 +188,10 @@ fn bad_input_is_refused_before_anything_starts() {
         ended.stderr
     );
 
-    let lab = sandbox.file("pve.yaml", "name: pve\nprovider: vagrant\nhypervisor: proxmox\n");
+    let lab = sandbox.file(
+        "pve.yaml",
+        "name: pve\nprovider: vagrant\nhypervisor: proxmox\nvagrant: { boot: disk }\n",
+    );
     let ended = sandbox.start(&["experiment", good.as_str(), "--lab", lab.as_str()]).end();
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
     assert!(ended.stderr.contains("`proxmox` are not built yet"), "{}", ended.stderr);

@@ -270,6 +270,14 @@ impl Node {
         .with_context(|| format!("failed to connect to {path} on {}", self.name))
     }
 
+    /// The agent that the node is reached by now; `None` for a node that is this machine.
+    pub(crate) fn agent(&self) -> Option<Agent> {
+        match &self.shell {
+            Shell::Namespace(_) => None,
+            Shell::Agent(connection) => Some(connection.agent()),
+        }
+    }
+
     /// Address on the link's network.
     #[must_use]
     pub const fn address(&self, link: Link) -> Ipv4Addr {

@@ -16,7 +16,7 @@ pub use quote::{quote, quote_all};
 use std::{
     ffi::{OsStr, OsString},
     fmt, io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::CommandExt},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -37,6 +37,7 @@ pub struct Command {
     timeout: Option<Duration>,
     stdout_to_stderr: bool,
     accepted: Option<i32>,
+    tied: bool,
 }
 
 #[derive(Clone)]
@@ -59,6 +60,7 @@ impl Command {
             timeout: None,
             stdout_to_stderr: false,
             accepted: None,
+            tied: false,
         }
     }
 
@@ -127,6 +129,15 @@ impl Command {
     #[must_use]
     pub fn stdout_to_stderr(mut self) -> Self {
         self.stdout_to_stderr = true;
+        self
+    }
+
+    /// For [`output_to`](Self::output_to): the program leads a process group of its own, and its
+    /// stdin is a pipe that nothing is written to and that ends when nobody waits for the program
+    /// any more, however we end. One that starts others can so see to their end, too.
+    #[must_use]
+    pub const fn tied(mut self) -> Self {
+        self.tied = true;
         self
     }
 
@@ -214,8 +225,13 @@ impl Command {
         let mut command = self.build()?;
         let both = stream.try_clone().map_err(|e| self.not_started(e))?;
         command.stdin(Stdio::null()).stdout(stream).stderr(both);
+        if self.tied {
+            command.stdin(Stdio::piped()).process_group(0);
+        }
         let mut command = tokio::process::Command::from(command);
         let mut child = command.kill_on_drop(true).spawn().map_err(|e| self.not_started(e))?;
+        // Waiting would close it.
+        let _tie = child.stdin.take();
         // Its streams: whoever reads at the other end waits until nobody has them open.
         drop(command);
         let status = child.wait().await.map_err(|e| self.not_started(e))?;

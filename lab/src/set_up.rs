@@ -1,17 +1,22 @@
 //! Sets the nodes of a lab up for its hypervisor, by the hypervisor's playbook.
 
+mod supplied;
+
+pub use supplied::{Supplied, Supplies};
+
 use crate::{
     node::Node,
-    packages::{Fetcher, keyring},
+    packages::{Fetcher, PackageCache, keyring},
     playbook::{
         self, Devices, DryRun, Event, Playbook, Reboot, Secrets, Setup, Summary, context, render,
     },
-    spec::{HypervisorKind, LabSpec},
+    spec::{HypervisorKind, LabSpec, PackageSource},
     state, yaml,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::{
+    collections::BTreeSet,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -54,7 +59,7 @@ impl SetUp<'_> {
             None => Vec::new(),
             Some(proxmox) => {
                 let fetcher = Fetcher::of_this_machine();
-                let folder = state::data_root()?.join("packages");
+                let folder = packages_folder()?;
                 keyring(&proxmox.key, proxmox.key_hash().as_deref(), &folder, &fetcher).await?
             }
         };
@@ -90,8 +95,7 @@ impl SetUp<'_> {
             if matches!(event.doing, playbook::Doing::Looking | playbook::Doing::AlreadyDone) {
                 return;
             }
-            let mut tell = told.lock().unwrap_or_else(PoisonError::into_inner);
-            tell(&event.to_string());
+            say(&told, &event.to_string());
         };
         let setup = Setup {
             folder: self.folder,
@@ -99,7 +103,34 @@ impl SetUp<'_> {
             reboot: Machines,
             progress: &progress,
         };
-        Ok(playbook::run(&playbooks, nodes, &setup).await?)
+        let supplies = self.supplies()?;
+        let supplied = |node: &Node| match &supplies {
+            Some((_, supplies)) => supplies.to(node),
+            None => Supplied::none(node),
+        };
+        let mut nodes: Vec<_> = nodes.iter().map(supplied).collect();
+        let summary = playbook::run(&playbooks, &mut nodes, &setup).await;
+        if let Some((cache, _)) = &supplies
+            && cache.statistics().served_bytes > 0
+        {
+            say(&told, &format!("packages: {}", cache.statistics()));
+        }
+        Ok(summary?)
+    }
+
+    /// What nodes get packages through; `None` where they get them by themselves. The lab is held
+    /// by a lock.
+    fn supplies(&self) -> Result<Option<(PackageCache<Fetcher>, Supplies<Fetcher>)>> {
+        if self.spec.packages == Some(PackageSource::Direct) {
+            return Ok(None);
+        }
+        let fetcher = Fetcher::of_this_machine();
+        let cache =
+            PackageCache::new(&packages_folder()?, &self.spec.name, fetcher, BTreeSet::new())?;
+        let proxmox = self.spec.proxmox();
+        let named: Vec<&str> = proxmox.iter().map(|spec| spec.repository.as_str()).collect();
+        let supplies = Supplies::new(cache.clone(), &named);
+        Ok(Some((cache, supplies)))
     }
 
     /// What [`Self::run`] would do; changes nothing.
@@ -118,6 +149,16 @@ impl SetUp<'_> {
         }
         Ok(secrets)
     }
+}
+
+/// What was fetched for all labs. It may be removed at any time.
+fn packages_folder() -> Result<Utf8PathBuf> {
+    Ok(state::data_root()?.join("packages"))
+}
+
+fn say(told: &Mutex<&mut (dyn FnMut(&str) + Send)>, line: &str) {
+    let mut tell = told.lock().unwrap_or_else(PoisonError::into_inner);
+    tell(line);
 }
 
 /// Reboots nodes that are machines of their own.

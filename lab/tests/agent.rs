@@ -14,7 +14,7 @@ use std::{
 use support::{LONG, lives, observer, output, piped, said, silent, strings, until_gone};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::UnixListener,
+    net::{TcpStream, UnixListener},
 };
 
 /// An agent at the other end of two pipes.
@@ -290,4 +290,53 @@ async fn what_is_no_agent_is_refused() {
     let silent = over("echo gone wrong >&2").await;
     assert_eq!(silent, "the agent ended before it had begun: gone wrong");
     assert!(observer().exists());
+}
+
+#[tokio::test]
+async fn what_connects_to_a_port_of_the_node_comes_here() {
+    let agent = agent().await;
+    let mut listener = agent.listen().await.unwrap();
+    let address = ("127.0.0.1", listener.port());
+    // Nobody who gives up waiting loses a connection.
+    let early = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await;
+    assert!(early.is_err(), "nobody has connected");
+    let much: Vec<u8> = (0..1_000_000_u32).map(|n| n as u8).collect();
+    for round in 0..3 {
+        let mut theirs = TcpStream::connect(address).await.unwrap();
+        let mut ours = listener.accept().await.unwrap();
+        theirs.write_all(b"question").await.unwrap();
+        let mut question = [0; 8];
+        ours.read_exact(&mut question).await.unwrap();
+        assert_eq!(&question, b"question", "{round}");
+        let answer = much.clone();
+        let answering = tokio::spawn(async move { ours.write_all(&answer).await });
+        let mut read = Vec::new();
+        theirs.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, much);
+        answering.await.unwrap().unwrap();
+    }
+    // Two at a time are two connections.
+    let mut theirs =
+        [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    let mut ours = [listener.accept().await.unwrap(), listener.accept().await.unwrap()];
+    for (number, stream) in theirs.iter_mut().enumerate() {
+        stream.write_all(&[number as u8]).await.unwrap();
+    }
+    let mut told = [ours[0].read_u8().await.unwrap(), ours[1].read_u8().await.unwrap()];
+    told.sort_unstable();
+    assert_eq!(told, [0, 1]);
+    // Connections outlive the listener, and the agent does not mind its end.
+    drop(listener);
+    let refused =
+        lab::wait::until(support::PAUSE, LONG, async || match TcpStream::connect(address).await {
+            Ok(_) => anyhow::bail!("somebody listens still"),
+            Err(error) => Ok(error.kind()),
+        });
+    assert_eq!(refused.await.unwrap(), std::io::ErrorKind::ConnectionRefused);
+    ours[0].write_all(b"late").await.unwrap();
+    ours[1].write_all(b"late").await.unwrap();
+    let mut late = [0; 4];
+    theirs[0].read_exact(&mut late).await.unwrap();
+    assert_eq!(&late, b"late");
+    assert_eq!(said(&agent, &["echo", "well"]).await, "well\n");
 }

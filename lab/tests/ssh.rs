@@ -1,7 +1,11 @@
 //! Agents by SSH, with true servers on this machine's loopback.
 
+#[path = "ssh/apt.rs"]
+mod apt;
 #[path = "support/sshd.rs"]
 mod sshd;
+#[path = "ssh/supplies.rs"]
+mod supplies;
 mod support;
 
 use lab::{

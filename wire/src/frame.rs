@@ -1,8 +1,8 @@
 //! The protocol between the harness and the agent on a node: frames on one byte stream each way.
 //!
 //! Layout: one byte of kind, one of stream, the channel and the length of what follows
-//! (little-endian, four bytes each), then that many bytes. A channel is a process or a connection;
-//! the harness numbers them and never takes a number twice.
+//! (little-endian, four bytes each), then that many bytes. A channel is a process, a connection or a
+//! listener; the harness numbers them and never takes a number twice.
 //!
 //! **Flow control.** On each stream of a channel, at most [`WINDOW_BYTES`] are under way until the
 //! receiver says by [`Body::Window`] how many of them it has passed on. A slow reader of one
@@ -13,7 +13,7 @@ mod words;
 pub use words::{Words, pack};
 
 /// Version of this protocol; both sides must have the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Bytes of a frame before its payload.
 pub const HEADER_BYTES: usize = 10;
@@ -86,7 +86,12 @@ pub enum Body<'a> {
     Spawn(Spawn<'a>),
     /// Harness: connect to the unix socket of this path.
     Connect(&'a str),
-    /// Harness: kill the process and all of its group, or break the connection.
+    /// Harness: listen on a TCP port of the node's loopback, until this channel is killed.
+    Listen,
+    /// Harness: this channel is the next connection to that listener; it has not begun before
+    /// somebody connects. Nobody is let in who was not asked for, so the harness sets the pace.
+    Accept(u32),
+    /// Harness: kill the process and all of its group, break the connection, or end the listener.
     Kill,
     /// Harness: read your clocks.
     Clock,
@@ -96,7 +101,8 @@ pub enum Body<'a> {
     End(Stream),
     /// Receiver: so many bytes more of this stream may be sent.
     Window(Stream, u32),
-    /// Agent: the process runs, with this number (0 for a connection that stands).
+    /// Agent: the process runs, with this number; the listener listens, at this port; 0 for a
+    /// connection that stands.
     Started(u32),
     /// Agent: not done, for this reason.
     Refused(&'a str),
@@ -195,6 +201,8 @@ impl<'a> Body<'a> {
             Self::Exited(_) => (11, 0),
             Self::Signaled(_) => (12, 0),
             Self::ClockRead { .. } => (13, 0),
+            Self::Listen => (14, 0),
+            Self::Accept(_) => (15, 0),
         }
     }
 
@@ -216,9 +224,11 @@ impl<'a> Body<'a> {
                 put(spawn.env.bytes());
             }
             Self::Connect(text) | Self::Refused(text) => put(text.as_bytes()),
-            Self::Kill | Self::Clock | Self::End(_) => {}
+            Self::Listen | Self::Kill | Self::Clock | Self::End(_) => {}
             Self::Data(_, bytes) => put(bytes),
-            Self::Window(_, number) | Self::Started(number) => put(&number.to_le_bytes()),
+            Self::Window(_, number) | Self::Started(number) | Self::Accept(number) => {
+                put(&number.to_le_bytes());
+            }
             Self::Exited(number) | Self::Signaled(number) => put(&number.to_le_bytes()),
             Self::ClockRead { wall_ns, monotonic_ns } => {
                 put(&wall_ns.to_le_bytes());
@@ -260,6 +270,8 @@ impl<'a> Body<'a> {
                 wall_ns: u64::from_le_bytes(words::array(&mut rest)?),
                 monotonic_ns: u64::from_le_bytes(words::array(&mut rest)?),
             },
+            14 => Self::Listen,
+            15 => Self::Accept(u32::from_le_bytes(words::array(&mut rest)?)),
             _ => return Err(FrameError::UnknownCode),
         };
         if rest.is_empty() { Ok(body) } else { Err(FrameError::Length) }

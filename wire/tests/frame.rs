@@ -29,7 +29,7 @@ fn packed() -> impl Strategy<Value = Vec<u8>> {
 fn parts() -> impl Strategy<Value = Parts> {
     let stream = prop::sample::select(vec![Stream::In, Stream::Out, Stream::Err]);
     let bytes = prop::collection::vec(any::<u8>(), 0..200);
-    let own = (1..14u8, stream, any::<u32>(), any::<u64>());
+    let own = (1..16u8, stream, any::<u32>(), any::<u64>());
     (own, any::<[String; 3]>(), packed(), packed(), bytes).prop_map(
         |((kind, stream, channel, number), texts, words, more_words, bytes)| Parts {
             kind,
@@ -65,6 +65,8 @@ fn frame(parts: &Parts) -> Frame<'_> {
         10 => Body::Refused(a),
         11 => Body::Exited(low as i32),
         12 => Body::Signaled(low as i32),
+        13 => Body::Listen,
+        14 => Body::Accept(low),
         _ => Body::ClockRead { wall_ns: parts.number, monotonic_ns: !parts.number },
     };
     Frame { channel: parts.channel, body }

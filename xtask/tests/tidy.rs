@@ -31,7 +31,9 @@ const SLEEPERS: [(&str, &str); 1] =
     [("lab/src/hypervisor/qemu/migration.rs", "`sleep_until` is the deadline `max_time`")];
 
 /// Hosts that tracked files may name; all of them are public, none is a mirror.
-const HOSTS: [&str; 12] = [
+const HOSTS: [&str; 13] = [
+    // Every machine itself.
+    "127.0.0.1",
     "bixense.com",
     "download.proxmox.com",
     "embarkstudios.github.io",
@@ -130,7 +132,7 @@ fn what_is_computed_from_records_does_no_io() {
         outside(text).into_iter().any(|path| {
             let parts: Vec<&str> = path.split("::").collect();
             // An address is a number.
-            parts != ["std", "net", "Ipv4Addr"]
+            !matches!(parts[..], ["std", "net", "Ipv4Addr" | "Ipv6Addr"])
                 && matches!(
                     parts[..],
                     ["std", "fs" | "net" | "process" | "env" | "thread", ..]

@@ -5,11 +5,13 @@
 //! A process looks as one of this machine: the ends of its streams are real pipes, and tasks move
 //! the bytes between them and the frames. With the agent, everything that it started ends.
 
+mod connection;
 mod files;
 mod link;
 mod process;
 mod pump;
 
+pub use connection::Listener;
 pub(crate) use files::{Parcel, RECEIVE};
 
 use crate::node::ClockOffset;
@@ -94,6 +96,12 @@ impl Agent {
     #[must_use]
     pub fn about(&self) -> &About {
         &self.inner.about
+    }
+
+    /// Whether both are one agent.
+    #[must_use]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// Why the connection is lost; `None` while it stands.

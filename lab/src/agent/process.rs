@@ -1,4 +1,4 @@
-//! Starting processes and connections by an agent.
+//! Starting processes by an agent.
 
 use super::{
     Agent, Inner,
@@ -10,18 +10,19 @@ use anyhow::{Result, anyhow, bail};
 use rustix::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::{
-    net::{UnixStream, unix::pipe},
+    net::unix::pipe,
     runtime::Handle,
     sync::{Semaphore, mpsc, oneshot, watch},
 };
 use wire::frame::{self, Body, HEADER_BYTES, MAX_PAYLOAD_BYTES, WINDOW_BYTES, Words};
 
 /// A channel that the agent was asked for.
-struct Asked {
-    channel: u32,
-    started: oneshot::Receiver<Result<u32, String>>,
-    room: Room,
-    outputs: [Option<mpsc::UnboundedReceiver<Piece>>; 2],
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub channel: u32,
+    pub started: oneshot::Receiver<Result<u32, String>>,
+    pub room: Room,
+    pub outputs: [Option<mpsc::UnboundedReceiver<Piece>>; 2],
 }
 
 impl Agent {
@@ -42,7 +43,7 @@ impl Agent {
             env: Words::EMPTY,
         });
         let (end, ended) = oneshot::channel();
-        let asked = self.inner.ask(body, Some(end), [carried[1], carried[2]])?;
+        let mut asked = self.inner.ask(body, Some(end), [carried[1], carried[2]])?;
         // Everything is joined up before the answer is there: whoever gives up waiting for it drops
         // the process, and thereby ends it.
         let (kill, kill_asked) = mpsc::channel(1);
@@ -69,43 +70,14 @@ impl Agent {
             kill,
             exit,
         };
-        process.pid = self.inner.started(asked.started).await?;
+        process.pid = self.inner.started(&mut asked.started).await?;
         Ok(process)
-    }
-
-    /// Connects to a unix socket of the node.
-    ///
-    /// # Errors
-    /// When the agent is lost or nobody listens there.
-    pub async fn connect(&self, path: &str) -> Result<UnixStream> {
-        let asked = self.inner.ask(Body::Connect(path), None, [true, false])?;
-        self.inner.started(asked.started).await?;
-        let (near, far) = UnixStream::pair()?;
-        let (reader, writer) = far.into_split();
-        let channel = asked.channel;
-        let (input, output) = (
-            self.inner.place(channel, frame::Stream::In),
-            self.inner.place(channel, frame::Stream::Out),
-        );
-        let [pieces, _] = asked.outputs;
-        // A connection keeps the agent, as a process does.
-        let frames = self.inner.frames.clone();
-        tokio::spawn(async move {
-            let receiving = async {
-                if let Some(pieces) = pieces {
-                    pump::write_out(output, pieces, writer).await;
-                }
-            };
-            tokio::join!(pump::read_in(input, asked.room, reader), receiving);
-            let _lost = frames.send(encode(channel, Body::Kill));
-        });
-        Ok(near)
     }
 }
 
 impl Inner {
     /// Asks for a channel. `outputs`: which of them are carried.
-    fn ask(
+    pub(super) fn ask(
         &self,
         body: Body<'_>,
         ended: Option<oneshot::Sender<Ended>>,
@@ -140,11 +112,15 @@ impl Inner {
         Ok(Asked { channel, started, room: Room { bytes, unread }, outputs: receivers })
     }
 
-    async fn started(&self, started: oneshot::Receiver<Result<u32, String>>) -> Result<u32> {
+    /// Waits until a channel has begun: the number that the agent gives it.
+    pub(super) async fn started(
+        &self,
+        started: &mut oneshot::Receiver<Result<u32, String>>,
+    ) -> Result<u32> {
         started.await.map_err(|_| self.table.lost_error())?.map_err(|reason| anyhow!(reason))
     }
 
-    fn place(&self, channel: u32, stream: frame::Stream) -> Place {
+    pub(super) fn place(&self, channel: u32, stream: frame::Stream) -> Place {
         Place { frames: self.frames.downgrade(), channel, stream }
     }
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::{
     collections::{BTreeSet, HashMap},
+    fmt,
     fs::{self, File},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -27,9 +28,11 @@ impl<F> Clone for PackageCache<F> {
 #[derive(Debug)]
 struct Inner<F> {
     folder: Utf8PathBuf,
+    /// What is not complete yet.
+    parts: Utf8PathBuf,
     fetch: F,
-    /// The archives' hosts that may be asked; `None` allows every one.
-    hosts: Option<BTreeSet<String>>,
+    /// The archives' hosts that may be asked.
+    hosts: Mutex<BTreeSet<String>>,
     /// What is being fetched, or was fetched or found missing since this was made.
     files: Mutex<HashMap<Url, Arc<tokio::sync::Mutex<State>>>>,
     statistics: Mutex<Statistics>,
@@ -60,6 +63,19 @@ pub struct Statistics {
     pub served_bytes: u64,
 }
 
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| (bytes + (1 << 19)) >> 20;
+        let (fetched, served) = (mib(self.fetched_bytes), mib(self.served_bytes));
+        let Self { fetched: files, from_cache, .. } = self;
+        write!(
+            f,
+            "{files} files fetched ({fetched} MiB), {from_cache} times given from the cache; \
+             {served} MiB given to the nodes"
+        )
+    }
+}
+
 /// A file to be given to a node.
 #[derive(Debug)]
 pub struct Found {
@@ -72,23 +88,24 @@ pub struct Found {
 }
 
 impl<F: Fetch> PackageCache<F> {
-    /// A cache in `folder`, which is made. Only one may be in use of a folder: hold a lock.
-    /// `hosts` are those that may be asked, such as `deb.example` or `deb.example:8080`; `None`
-    /// allows every one, to whoever reaches the listener.
+    /// A cache in `folder`, which is made, and which several may use at a time: each by another
+    /// `name`, which one holds a lock on. `hosts` are those that may be asked, such as `deb.example`
+    /// or `deb.example:8080`.
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub fn new(folder: &Utf8Path, fetch: F, hosts: Option<BTreeSet<String>>) -> Result<Self> {
+    pub fn new(folder: &Utf8Path, name: &str, fetch: F, hosts: BTreeSet<String>) -> Result<Self> {
         // What was not complete when a program died.
-        let parts = folder.join("partial");
+        let parts = folder.join(format!("partial-{name}"));
         if parts.exists() {
             fs::remove_dir_all(&parts).with_context(|| format!("failed to remove {parts}"))?;
         }
         fs::create_dir_all(&parts).with_context(|| format!("failed to make {parts}"))?;
         let inner = Inner {
             folder: folder.to_owned(),
+            parts,
             fetch,
-            hosts,
+            hosts: Mutex::new(hosts),
             files: Mutex::default(),
             statistics: Mutex::default(),
         };
@@ -107,7 +124,12 @@ impl<F: Fetch> PackageCache<F> {
 
     /// Whether this cache may ask that host.
     pub(super) fn may_ask(&self, url: &Url) -> bool {
-        self.inner.hosts.as_ref().is_none_or(|hosts| hosts.contains(url.host()))
+        lock(&self.inner.hosts).contains(url.host())
+    }
+
+    /// Lets nodes ask these, too.
+    pub fn allow(&self, hosts: impl IntoIterator<Item = String>) {
+        lock(&self.inner.hosts).extend(hosts);
     }
 
     /// The file at this address, fetched unless it is there. Whoever asks meanwhile waits for the
@@ -142,7 +164,7 @@ impl<F: Fetch> PackageCache<F> {
     }
 
     async fn fetch(&self, url: &Url, path: &Utf8Path) -> Result<Found, FetchError> {
-        let part = self.inner.folder.join("partial").join(url.file_name());
+        let part = self.inner.parts.join(url.file_name());
         let result = self.inner.fetch.fetch(url.as_str(), &part).await;
         let kept = result.and_then(|()| {
             let failed = |error| FetchError::Failed(format!("failed to keep {path}: {error}"));

@@ -6,11 +6,12 @@ use super::{
     time::http_date,
     url::Url,
 };
+use crate::agent;
 use anyhow::Result;
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, TcpStream, UnixStream},
     task::JoinSet,
     time::timeout,
 };
@@ -37,28 +38,52 @@ struct Request {
     keep: bool,
 }
 
-impl<F: Fetch> PackageCache<F> {
-    /// Serves whoever connects, until this future is dropped.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(&self, listener: TcpListener) -> Result<()> {
-        let mut connections = JoinSet::new();
-        loop {
-            let (stream, _) = listener.accept().await?;
-            self.begin(&mut connections, stream).await;
-        }
-    }
+/// What nodes connect to.
+pub trait Listen: Send {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The same on a socket of this machine's files, such as SSH forwards a node's port to: nobody
-    /// else on this machine reaches it.
+    /// Waits for the next connection.
+    ///
+    /// # Errors
+    /// When there will be none any more.
+    fn accept(&mut self) -> impl Future<Output = Result<Self::Stream>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&mut self) -> Result<TcpStream> {
+        Ok(Self::accept(self).await?.0)
+    }
+}
+
+/// A port of a node's own loopback.
+impl Listen for agent::Listener {
+    type Stream = UnixStream;
+
+    async fn accept(&mut self) -> Result<UnixStream> {
+        Self::accept(self).await
+    }
+}
+
+impl<F: Fetch> PackageCache<F> {
+    /// Serves whoever connects, until this future is dropped. `first` is done when the first
+    /// connection has come, and before it is served.
     ///
     /// # Errors
     /// When the listener fails.
-    pub async fn serve_unix(&self, listener: UnixListener) -> Result<()> {
+    pub async fn serve(
+        &self,
+        mut listener: impl Listen,
+        first: impl Future<Output = ()> + Send,
+    ) -> Result<()> {
         let mut connections = JoinSet::new();
+        let stream = listener.accept().await?;
+        first.await;
+        self.begin(&mut connections, stream).await;
         loop {
-            let (stream, _) = listener.accept().await?;
+            let stream = listener.accept().await?;
             self.begin(&mut connections, stream).await;
         }
     }
@@ -100,8 +125,7 @@ impl<F: Fetch> PackageCache<F> {
                 Ok(Ok(Some(request))) => request,
                 Ok(Ok(None)) | Err(_) => return Ok(()),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                    return answer(&mut stream, "400 Bad Request", "that is no request", false)
-                        .await;
+                    return answer(&mut stream, 400, "that is no request", false).await;
                 }
                 Ok(Err(error)) => return Err(error),
             };
@@ -120,15 +144,15 @@ impl<F: Fetch> PackageCache<F> {
         if !["GET", "HEAD"].contains(&request.method.as_str()) {
             let why = "this proxy fetches files of archives by GET; write an https source as \
                        http://HTTPS///host/path";
-            return answer(stream, "405 Method Not Allowed", why, keep).await;
+            return answer(stream, 405, why, keep).await;
         }
         let url = match Url::parse(&request.target) {
             Ok(url) if self.may_ask(&url) => url,
             Ok(_) => {
                 let why = "this lab gets no packages from there";
-                return answer(stream, "403 Forbidden", why, keep).await;
+                return answer(stream, 403, why, keep).await;
             }
-            Err(why) => return answer(stream, "400 Bad Request", why, keep).await,
+            Err(why) => return answer(stream, 400, why, keep).await,
         };
         let get = self.get(&url);
         tokio::pin!(get);
@@ -141,10 +165,8 @@ impl<F: Fetch> PackageCache<F> {
         };
         match found {
             Ok(found) => self.give(stream, request, found).await,
-            Err(FetchError::NotFound) => {
-                answer(stream, "404 Not Found", "there is no such file", keep).await
-            }
-            Err(FetchError::Failed(why)) => answer(stream, "502 Bad Gateway", &why, keep).await,
+            Err(FetchError::NotFound) => answer(stream, 404, "there is no such file", keep).await,
+            Err(FetchError::Failed(why)) => answer(stream, 502, &why, keep).await,
         }
     }
 
@@ -193,15 +215,17 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Resul
     timeout(STUCK, all).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// An answer without a file.
-async fn answer<S>(stream: &mut S, status: &str, why: &str, keep: bool) -> io::Result<()>
+/// An answer without a file. apt shows the words of the first line, and nothing else.
+async fn answer<S>(stream: &mut S, code: u16, why: &str, keep: bool) -> io::Result<()>
 where
     S: AsyncWrite + Unpin,
 {
     let connection = if keep { "keep-alive" } else { "close" };
     let body = format!("{why}\n");
+    let words: String = why.lines().next().unwrap_or_default().chars().take(200).collect();
+    let words = words.replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?");
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}",
+        "HTTP/1.1 {code} {words}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}",
         body.len()
     );
     write(stream, head.as_bytes()).await

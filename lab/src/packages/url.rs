@@ -1,7 +1,10 @@
 //! What nodes may ask for.
 
 use sha2::{Digest, Sha256};
-use std::fmt;
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 /// Longest address, in bytes.
 const LONGEST: usize = 2000;
@@ -65,6 +68,39 @@ impl Url {
     }
 }
 
+/// The host, with its port, of an address that nodes may be given files of; `None` for any other.
+#[must_use]
+pub fn host(text: &str) -> Option<String> {
+    let plain = text.strip_prefix("https://").map(|rest| format!("http://{rest}"));
+    // An archive's own address may end anywhere.
+    let url = Url::parse(&format!("{}/x", plain.as_deref().unwrap_or(text).trim_end_matches('/')));
+    url.ok().map(|url| url.host().to_owned())
+}
+
+/// Whether this host, with or without a port, is whatever machine it is asked for on, or only of
+/// its own link.
+#[must_use]
+pub fn is_local(host: &str) -> bool {
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inside, _)) => inside,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    if let Ok(ip) = name.parse::<Ipv4Addr>() {
+        return ip.is_loopback() || ip.is_unspecified() || ip.is_link_local();
+    }
+    if let Ok(ip) = name.parse::<Ipv6Addr>() {
+        let mapped = ip.to_ipv4_mapped().is_some();
+        return mapped || ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local();
+    }
+    // Names by which nobody means another machine; and numbers that only old programs read.
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let number = name.split('.').next_back().unwrap_or_default();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || number.parse::<f64>().is_ok()
+        || number.starts_with("0x")
+}
+
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -99,6 +135,31 @@ mod tests {
         }
         assert_eq!(url("http://HTTPS///a.example/x").as_str(), "https://a.example/x");
         assert_eq!(url("http://a.example:8080/x").host(), "a.example:8080");
+    }
+
+    #[test]
+    fn archives_have_hosts_and_some_are_no_others() {
+        assert_eq!(host("http://deb.example/debian/").as_deref(), Some("deb.example"));
+        assert_eq!(host("https://deb.example:8080/debian").as_deref(), Some("deb.example:8080"));
+        assert_eq!(host("file:/srv/debian"), None);
+        for local in [
+            "localhost",
+            "LOCALHOST.:80",
+            "127.1.2.3:8000",
+            "[::1]:80",
+            "169.254.169.254",
+            "0.0.0.0",
+            "[::ffff:10.0.0.1]",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "a.localhost",
+        ] {
+            assert!(is_local(local), "{local}");
+        }
+        for other in ["deb.example", "10.0.0.5:3142", "[2001:db8::1]:80", "localhost.example"] {
+            assert!(!is_local(other), "{other}");
+        }
     }
 
     #[test]

@@ -131,3 +131,32 @@ fn programs_are_found_by_name() {
     assert!(find("sh").is_some_and(|sh| sh.is_absolute()));
     assert_eq!(find("no-such-program"), None);
 }
+
+#[test]
+fn what_a_tied_program_started_hears_of_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let fifo = file("fifo");
+    Command::new("mkfifo").arg(&fifo).run().expect("a fifo");
+    // What it starts holds the FIFO open for writing until stdin has ended.
+    let script = "exec 3<&0; { echo $$ $(ps -o pgid= -p $$); cat <&3; } >\"$1\" & exec sleep 1000";
+    let log = std::fs::File::create(file("log")).expect("a file");
+    let command = Command::new("sh").args(["-c", script, "sh", &fifo]).tied();
+    let (said, ended) = block_on(async {
+        let running = tokio::spawn(async move { command.output_to(log.into()).await });
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut fifo = io::BufReader::new(std::fs::File::open(fifo)?);
+            let mut line = String::new();
+            io::BufRead::read_line(&mut fifo, &mut line)?;
+            Ok::<_, io::Error>((line, fifo))
+        });
+        let (line, mut fifo) = reading.await.expect("no panic").expect("read");
+        running.abort();
+        assert!(running.await.is_err_and(|error| error.is_cancelled()));
+        let mut rest = String::new();
+        (line, io::Read::read_to_string(&mut fifo, &mut rest))
+    });
+    let numbers: Vec<&str> = said.split_whitespace().collect();
+    assert_eq!(numbers[0], numbers[1], "it leads its group");
+    assert_eq!(ended.expect("it ended"), 0);
+}

@@ -1,6 +1,6 @@
 //! What a lab file says of nodes that are machines: virtual ones, or such as one already has.
 
-use super::{LabSpec, Provider};
+use super::{Boot, LabSpec, Provider};
 use crate::units::Bytes;
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(
     default,
     deny_unknown_fields,
-    expecting = "a mapping with `box`, `cpus`, `memory`, `disk` and `prefix`"
+    expecting = "a mapping with `box`, `cpus`, `memory`, `disk`, `boot` and `prefix`"
 )]
 pub struct VagrantSpec {
     /// `debian-13` or `debian-12` are boxes of our own, built from packages; anything else is the
@@ -29,6 +29,10 @@ pub struct VagrantSpec {
     pub memory: Bytes,
     /// Disk of each node; grows as it is written. Default: 10 GiB.
     pub disk: Bytes,
+    /// What nodes of our own boxes boot from: `direct`, a kernel beside their disk, or `disk`, what
+    /// their disk has, as stacks need that bring a kernel of their own. Published boxes always boot
+    /// from their disk. Default: `direct`.
+    pub boot: Boot,
 }
 
 impl Default for VagrantSpec {
@@ -40,7 +44,26 @@ impl Default for VagrantSpec {
             cpus: 1,
             memory: Bytes(1 << 30),
             disk: Bytes(10 << 30),
+            boot: Boot::Direct,
         }
+    }
+}
+
+impl VagrantSpec {
+    /// Debian's name of the release that a box of our own is of; `None` for a published box.
+    #[must_use]
+    pub fn own_release(&self) -> Option<&'static str> {
+        match self.box_name.as_str() {
+            "debian-13" => Some("trixie"),
+            "debian-12" => Some("bookworm"),
+            _ => None,
+        }
+    }
+
+    /// Whether nodes are started by another kernel than the one on their disk.
+    #[must_use]
+    pub fn boots_beside_disk(&self) -> bool {
+        self.boot == Boot::Direct && self.own_release().is_some()
     }
 }
 

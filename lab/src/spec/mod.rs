@@ -63,6 +63,11 @@ pub struct LabSpec {
     /// they are used as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_up: Option<bool>,
+    /// How nodes get packages while `lab-up` sets them up: `cached`, through this machine, which
+    /// fetches each file once, or `direct`, each by itself. A node whose apt has a proxy already
+    /// keeps that. Default: `cached`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<PackageSource>,
 }
 
 fn default_nodes() -> Vec<String> {
@@ -275,6 +280,30 @@ words! {
         Qemu = "qemu",
         /// Proxmox VE. Labs of it can be set up; experiments on them cannot be made yet.
         Proxmox = "proxmox",
+    }
+}
+
+words! {
+    /// How nodes get packages while they are set up.
+    PackageSource, "way to packages", later: [],
+    {
+        /// Through this machine, which fetches each file once.
+        Cached = "cached",
+        /// Each node by itself.
+        Direct = "direct",
+    }
+}
+
+words! {
+    /// What a virtual node boots from.
+    #[derive(Default)]
+    Boot, "way to boot", later: [],
+    {
+        /// A kernel beside its disk, which the hypervisor of this machine starts: seconds faster.
+        #[default]
+        Direct = "direct",
+        /// Its own disk, by the boot loader there: the kernel that packages on it bring.
+        Disk = "disk",
     }
 }
 

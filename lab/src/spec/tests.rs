@@ -19,11 +19,19 @@ const BAD: &[(&str, &str)] = &[
         "nfs",
         "name: a\nprovider: vagrant\nhypervisor: qemu\nnetworks: { guest: { cidr: 10.1.0.0/24 }, migration: { cidr: 10.2.0.0/24 }, storage: { cidr: 10.2.0.0/16 } }\nstorage: { nfs: { server: nodeX, export: '/a b', mount: relative } }\n",
     ),
+    (
+        "boot",
+        "name: a\nprovider: vagrant\nhypervisor: qemu\npackages: cache\nvagrant: { boot: disc }\n",
+    ),
+    (
+        "proxmox_without_its_kernel",
+        "name: a\nprovider: vagrant\nhypervisor: proxmox\nvagrant: { boot: direct }\n",
+    ),
     ("proxmox_of_namespaces", "name: a\nprovider: netns\nhypervisor: proxmox\nqemu: {}\n"),
     ("proxmox_without_proxmox", "name: a\nprovider: vagrant\nhypervisor: qemu\nproxmox: {}\n"),
     (
         "proxmox",
-        "name: a\nprovider: vagrant\nhypervisor: proxmox\nproxmox:\n  repository: ftp://a.example\n  suite: 'a b'\n  key: https://a.example/key\n  cluster: a-cluster-for-ever\n  domain: -.lab\n  storage: a/b\n  user: root@pam\n  token: x\n  ready_deadline: 0 s\n",
+        "name: a\nprovider: vagrant\nhypervisor: proxmox\nvagrant: { boot: disk }\nproxmox:\n  repository: ftp://a.example\n  suite: 'a b'\n  key: https://a.example/key\n  cluster: a-cluster-for-ever\n  domain: -.lab\n  storage: a/b\n  user: root@pam\n  token: x\n  ready_deadline: 0 s\n",
     ),
     (
         "proxmox_words",
@@ -31,7 +39,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "proxmox_key",
-        "name: a\nprovider: vagrant\nhypervisor: proxmox\nproxmox: { key: '', key_sha256: 12ab }\n",
+        "name: a\nprovider: vagrant\nhypervisor: proxmox\nvagrant: { boot: disk }\nproxmox: { key: '', key_sha256: 12ab }\n",
     ),
     ("provider_mistyped", "name: a\nprovider: netnss\nhypervisor: qemu\n"),
     ("no_hypervisor", "name: a\nprovider: netns\n"),
@@ -41,6 +49,7 @@ const BAD: &[(&str, &str)] = &[
 /// These follow [`HEAD`].
 const BAD_REST: &[(&str, &str)] = &[
     ("two_nodes", "nodes: [node1, node2]\n"),
+    ("packages_of_namespaces", "packages: direct\n"),
     ("node_names", "nodes: [node_1, 2nd, migration-source, node, NODE, '']\n"),
     ("network_mistyped", "networks:\n  migraton: { cidr: 10.1.0.0/24 }\n"),
     ("no_cidr", "networks:\n  guest: { mtu: 1500 }\n"),
@@ -102,7 +111,7 @@ fn the_example_of_machines_one_has_is_good() {
 
 #[test]
 fn only_a_fetched_key_of_ones_own_needs_a_hash() {
-    let head = "name: a\nprovider: vagrant\nhypervisor: proxmox\n";
+    let head = "name: a\nprovider: vagrant\nhypervisor: proxmox\nvagrant: { boot: disk }\n";
     let spec = |rest: &str| LabSpec::parse("lab.yaml", &format!("{head}{rest}")).expect(rest);
     let hash = |rest: &str| spec(rest).proxmox().expect("it is Proxmox's").key_hash();
     assert_eq!(hash("").as_deref(), Some(proxmox::KEY_SHA256));
@@ -191,6 +200,8 @@ const TAKES: &[&str] = &[
     "overlap",
     "overlap_of_default",
     "link_rate",
+    "packages_of_namespaces",
+    "proxmox_without_its_kernel",
     "storage_network_of_namespaces",
     "nfs_of_namespaces",
     "storage_is_both",

@@ -8,6 +8,7 @@
 
 mod channel;
 mod descriptor;
+mod listener;
 mod outbox;
 mod reap;
 mod signals;
@@ -15,6 +16,7 @@ mod spawn;
 
 use crate::clock;
 use channel::Channel;
+use listener::Listener;
 use outbox::Outbox;
 use signals::Signals;
 use std::{collections::BTreeMap, error::Error, io};
@@ -26,13 +28,17 @@ const READ_BYTES: usize = 64 * 1024;
 /// Environment variable that names another folder to keep files in.
 const FOLDER_VARIABLE: &str = "PRECOPY_LAB_FOLDER";
 
+/// Why a connection will not come.
+const NO_LISTENER: &str = "nobody listens there any more";
+
 /// Serves until the harness is gone or silent for so long, then kills everything.
 pub fn run(silence_s: u64) -> Result<(), Box<dyn Error>> {
     let signals = Signals::block()?;
     reap::adopt_orphans()?;
     descriptor::set_nonblocking(0)?;
     descriptor::set_nonblocking(1)?;
-    let mut agent = Agent { channels: BTreeMap::new(), outbox: Outbox::default() };
+    let mut agent =
+        Agent { channels: BTreeMap::new(), listeners: BTreeMap::new(), outbox: Outbox::default() };
     let ended = agent.hello().and_then(|()| agent.serve(&signals, silence_s));
     // Whatever the end was like: nothing of ours stays behind.
     reap::kill_everything(&signals);
@@ -41,6 +47,7 @@ pub fn run(silence_s: u64) -> Result<(), Box<dyn Error>> {
 
 struct Agent {
     channels: BTreeMap<u32, Channel>,
+    listeners: BTreeMap<u32, Listener>,
     outbox: Outbox,
 }
 
@@ -93,6 +100,7 @@ impl Agent {
                     None => {}
                 }
             }
+            self.accept();
             for (number, channel) in &mut self.channels {
                 channel.pump(*number, &mut self.outbox, &mut chunk);
             }
@@ -112,6 +120,8 @@ impl Agent {
         for channel in self.channels.values() {
             channel.watch(full, &mut polled);
         }
+        let listeners = self.listeners.values().filter_map(Listener::watch);
+        polled.extend(listeners.map(|listener| descriptor::watched(listener, libc::POLLIN)));
         descriptor::poll(&mut polled, timeout_ns)?;
         Ok(Ready { signal: polled[0].revents != 0, input: polled[1].revents != 0 })
     }
@@ -141,6 +151,17 @@ impl Agent {
         match frame.body {
             Body::Spawn(wanted) => self.begin(number, spawn::start(&wanted)),
             Body::Connect(path) => self.begin(number, spawn::connect(path)),
+            Body::Listen => match Listener::open() {
+                Ok((listener, port)) => {
+                    self.outbox.push(number, Body::Started(port.into()));
+                    self.listeners.insert(number, listener);
+                }
+                Err(reason) => self.outbox.push(number, Body::Refused(&reason)),
+            },
+            Body::Accept(listener) => match self.listeners.get_mut(&listener) {
+                Some(listener) => listener.want(number),
+                None => self.outbox.push(number, Body::Refused(NO_LISTENER)),
+            },
             Body::Clock => {
                 let read = Body::ClockRead {
                     wall_ns: clock::realtime_ns(),
@@ -149,7 +170,7 @@ impl Agent {
                 self.outbox.push(number, read);
             }
             // What is said to a channel that is over was said before its end was heard of.
-            Body::Kill => self.with(number, Channel::kill),
+            Body::Kill => self.kill(number),
             Body::Data(Stream::In, bytes) => {
                 let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
                 channel.take(bytes)?;
@@ -161,6 +182,29 @@ impl Agent {
             _ => return Err("a frame that only an agent sends".into()),
         }
         Ok(())
+    }
+
+    fn kill(&mut self, number: u32) {
+        if let Some(listener) = self.listeners.remove(&number) {
+            for waiting in listener.waiting() {
+                self.outbox.push(waiting, Body::Refused(NO_LISTENER));
+            }
+        } else if self.listeners.values_mut().any(|listener| listener.forget(number)) {
+            self.outbox.push(number, Body::Refused(NO_LISTENER));
+        } else {
+            self.with(number, Channel::kill);
+        }
+    }
+
+    /// Begins the channels of connections that have come.
+    fn accept(&mut self) {
+        let mut come = Vec::new();
+        for listener in self.listeners.values_mut() {
+            come.extend(std::iter::from_fn(|| listener.next()));
+        }
+        for (number, connected) in come {
+            self.begin(number, connected);
+        }
     }
 
     fn with(&mut self, number: u32, act: impl FnOnce(&mut Channel)) {

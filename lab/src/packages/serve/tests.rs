@@ -75,7 +75,7 @@ fn new_cache(
     let (asked, gate) = (Arc::clone(asked), Arc::clone(gate));
     let archive = Archive { asked, gate, reachable: reachable.clone() };
     let hosts = BTreeSet::from(["a.example".to_owned()]);
-    PackageCache::new(folder, archive, Some(hosts)).expect("a cache")
+    PackageCache::new(folder, "test", archive, hosts).expect("a cache")
 }
 
 impl Bench {
@@ -121,7 +121,7 @@ async fn three_nodes_that_ask_at_once_are_one_fetch() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let cache = bench.cache.clone();
-    let serving = tokio::spawn(async move { cache.serve(listener).await });
+    let serving = tokio::spawn(async move { cache.serve(listener, async {}).await });
     let ask = || async move {
         let mut stream = TcpStream::connect(address).await.expect("it listens");
         let request = format!("GET {DEB} HTTP/1.1\r\nConnection: close\r\n\r\n");
@@ -145,22 +145,6 @@ async fn three_nodes_that_ask_at_once_are_one_fetch() {
     let statistics = bench.cache.statistics();
     assert_eq!((statistics.fetched, statistics.from_cache), (1, 2));
     assert_eq!(statistics.served_bytes, 3 * statistics.fetched_bytes);
-    serving.abort();
-}
-
-#[tokio::test]
-async fn a_socket_of_this_machine_serves_as_well() {
-    let bench = bench();
-    let path = bench.folder.join("socket");
-    let listener = UnixListener::bind(&path).expect("it can be made");
-    let cache = bench.cache.clone();
-    let serving = tokio::spawn(async move { cache.serve_unix(listener).await });
-    let mut stream = tokio::net::UnixStream::connect(&path).await.expect("it listens");
-    let request = format!("GET {DEB} HTTP/1.1\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("it reads");
-    let mut said = String::new();
-    stream.read_to_string(&mut said).await.expect("it answers");
-    assert_eq!(body(&said), content(DEB));
     serving.abort();
 }
 
@@ -189,7 +173,7 @@ async fn without_the_archive_what_was_kept_must_do() {
     assert_eq!(body(&bench.get(INDEX).await), content(INDEX));
     let other = bench.get("http://a.example/dists/trixie/other").await;
     assert!(other.starts_with("HTTP/1.1 502 ") && other.contains("no route"), "{other}");
-    assert_eq!(fs::read_dir(bench.folder.join("partial")).expect("it is there").count(), 0);
+    assert_eq!(fs::read_dir(bench.folder.join("partial-test")).expect("it is there").count(), 0);
 }
 
 #[tokio::test]

@@ -1,16 +1,26 @@
 //! Boxes: our own, built once from Debian's packages and kept, and published ones.
 
-use super::{host::Host, settings, vagrantfile::BoxUse};
-use crate::{spec::LabSpec, state};
+use super::{
+    host::{self, Host},
+    settings,
+    vagrantfile::BoxUse,
+};
+use crate::{
+    process::Command,
+    spec::{Boot, LabSpec},
+    state,
+};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 /// The recipe: each file's path below `vagrant/box`, whether it is a program, and its text.
-const RECIPE: [(&str, bool, &str); 14] = [
+const RECIPE: [(&str, bool, &str); 16] = [
     ("build", true, include_str!("../../../../vagrant/box/build")),
     ("vmlinux", true, include_str!("../../../../vagrant/box/vmlinux")),
+    ("command-line", false, COMMAND_LINE),
+    ("hooks/boot-loader", true, include_str!("../../../../vagrant/box/hooks/boot-loader")),
     ("hooks/setup", true, include_str!("../../../../vagrant/box/hooks/setup")),
     ("hooks/customize", true, include_str!("../../../../vagrant/box/hooks/customize")),
     ("hooks/initrd", true, include_str!("../../../../vagrant/box/hooks/initrd")),
@@ -54,11 +64,10 @@ const RECIPE: [(&str, bool, &str); 14] = [
         include_str!("../../../../vagrant/box/overlay/usr/local/lib/precopy-lab/first-boot"),
     ),
 ];
-/// What the nodes' kernel is told where it is started directly. An emulated node on a busy machine
+/// What the nodes' kernel is told, whatever starts it; one line. An emulated node on a busy machine
 /// may get its timer's interrupt too late for the kernel's test of it, which ends in a panic
 /// (seen once in some thirty boots), and its services start in minutes where 90 s are the rule.
-const COMMAND_LINE: &str = "root=/dev/vda1 console=ttyS0 net.ifnames=0 mitigations=off apparmor=0 \
-     selinux=0 no_timer_check systemd.default_timeout_start_sec=900 quiet";
+const COMMAND_LINE: &str = include_str!("../../../../vagrant/box/command-line");
 /// A build takes a minute on a quiet machine with a mirror nearby.
 const BUILD_PATIENCE: Duration = Duration::from_secs(3600);
 const ADD_PATIENCE: Duration = Duration::from_secs(3600);
@@ -80,11 +89,7 @@ pub(super) struct OwnBox {
 
 /// The box of our own that this lab wants; `None` when it wants a published one.
 pub(super) fn own(spec: &LabSpec) -> Result<Option<OwnBox>> {
-    let release = match settings(spec).box_name.as_str() {
-        "debian-13" => "trixie",
-        "debian-12" => "bookworm",
-        _ => return Ok(None),
-    };
+    let Some(release) = settings(spec).own_release() else { return Ok(None) };
     let mut hash = Sha256::new();
     for (path, _, text) in RECIPE {
         hash.update(format!("{path} {}\n{text}", text.len()));
@@ -120,14 +125,15 @@ impl OwnBox {
     }
 
     /// How nodes are made of it.
-    pub fn usage(&self) -> BoxUse {
+    pub fn usage(&self, boot: Boot) -> BoxUse {
+        let beside = |file| (boot == Boot::Direct).then(|| self.folder.join(file).into_string());
         BoxUse {
             name: self.name.clone(),
             version: None,
             own: true,
-            kernel: Some(self.folder.join("vmlinux").into_string()),
-            initrd: Some(self.folder.join("initrd").into_string()),
-            command_line: COMMAND_LINE,
+            kernel: beside("vmlinux"),
+            initrd: beside("initrd"),
+            command_line: COMMAND_LINE.trim_end(),
         }
     }
 
@@ -153,16 +159,16 @@ impl OwnBox {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode))?;
         }
         tell(&format!("building the box {} (once)", self.name));
-        let argv = [recipe.join("build").into_string(), self.release.to_owned()];
-        let argv = [argv[0].as_str(), argv[1].as_str(), self.folder.as_str()];
-        Host::System
-            .follow(&argv, log, BUILD_PATIENCE, &mut |line| {
-                // Its own lines, such as `12 s: kernel`; the rest is in the log.
-                let seconds = line.split_once(" s: ").map(|(seconds, _)| seconds);
-                if seconds.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
-                    tell(line);
-                }
-            })
+        let program = recipe.join("build").into_string();
+        let build = Command::new(program).args([self.release, self.folder.as_str()]).tied();
+        let each = &mut |line: &str| {
+            // Its own lines, such as `12 s: kernel`; the rest is in the log.
+            let seconds = line.split_once(" s: ").map(|(seconds, _)| seconds);
+            if seconds.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
+                tell(line);
+            }
+        };
+        host::follow(build, log, BUILD_PATIENCE, each)
             .await
             .with_context(|| format!("failed to build the box {}", self.name))?;
         fs::remove_dir_all(&recipe).with_context(|| format!("failed to remove {recipe}"))
@@ -200,13 +206,24 @@ pub(super) async fn ensure(
         let argv = [&argv[..], &[own.name.as_str(), file.as_str()]].concat();
         host.follow(&argv, log, ADD_PATIENCE, &mut |_| {}).await?;
     }
-    Ok(own.usage())
+    Ok(own.usage(settings(spec).boot))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn a_kernel_beside_the_disk_is_only_for_a_direct_start() {
+        let own = OwnBox { release: "trixie", name: "b".to_owned(), folder: "/boxes/b".into() };
+        let direct = own.usage(Boot::Direct);
+        assert_eq!(direct.kernel.as_deref(), Some("/boxes/b/vmlinux"));
+        assert_eq!(direct.initrd.as_deref(), Some("/boxes/b/initrd"));
+        assert!(!direct.command_line.contains('\n') && direct.command_line.starts_with("root="));
+        let disk = own.usage(Boot::Disk);
+        assert_eq!((disk.kernel, disk.initrd), (None, None));
+    }
 
     #[test]
     fn the_recipe_is_all_that_lies_in_its_folder() {

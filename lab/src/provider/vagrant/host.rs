@@ -129,59 +129,79 @@ impl Host {
         patience: Duration,
         each: &mut (dyn FnMut(&str) + Send),
     ) -> Result<()> {
-        let (reader, writer) = std::io::pipe()?;
-        let reader: OwnedFd = reader.into();
-        let flags = rustix::fs::fcntl_getfl(&reader)?;
-        rustix::fs::fcntl_setfl(&reader, flags | rustix::fs::OFlags::NONBLOCK)?;
-        let reader = pipe::Receiver::from_owned_fd(reader)?;
-        let mut kept = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .with_context(|| format!("failed to open {log}"))?;
+        let supervisor = match self {
+            Self::System => return follow(command(argv), log, patience, each).await,
+            Self::Private(supervisor) => supervisor,
+        };
         let shown = process::quote_all(argv);
-        writeln!(kept, "$ {shown}")?;
-        let writer: OwnedFd = writer.into();
-        let run = async {
-            match self {
-                Self::System => command(argv).output_to(writer).await.map_err(anyhow::Error::from),
-                Self::Private(supervisor) => {
-                    let streams = Streams {
-                        stdin: Stream::Null,
-                        stdout: Stream::Of(writer.try_clone()?),
-                        stderr: Stream::Of(writer),
-                    };
-                    let mut process = supervisor.spawn(INSIDE, spawn(argv, streams)).await?;
-                    match process.wait().await {
-                        Exit::Code(0) => Ok(()),
-                        exit => bail!("`{shown}` {exit}"),
-                    }
-                }
+        let run = async |writer: OwnedFd| {
+            let streams = Streams {
+                stdin: Stream::Null,
+                stdout: Stream::Of(writer.try_clone()?),
+                stderr: Stream::Of(writer),
+            };
+            let mut process = supervisor.spawn(INSIDE, spawn(argv, streams)).await?;
+            match process.wait().await {
+                Exit::Code(0) => Ok(()),
+                exit => bail!("`{shown}` {exit}"),
             }
         };
-        let mut last: Vec<String> = Vec::new();
-        let read = async {
-            let mut lines = BufReader::new(reader).lines();
-            while let Some(line) = lines.next_line().await? {
-                writeln!(kept, "{line}")?;
-                each(&line);
-                if last.len() == LAST_LINES {
-                    last.remove(0);
-                }
-                last.push(line);
-            }
-            anyhow::Ok(())
-        };
-        let ended = tokio::time::timeout(patience, async {
-            let (ended, read) = tokio::join!(run, read);
-            read.and(ended)
-        });
-        let ended = match ended.await {
-            Ok(ended) => ended,
-            Err(_) => Err(anyhow::anyhow!("`{shown}` did not end within {patience:?}")),
-        };
-        ended.with_context(|| format!("{}\n\nhint: all that was said is in {log}", last.join("\n")))
+        keep(&shown, run, log, patience, each).await
     }
+}
+
+/// As [`Host::follow`], a command of this machine.
+pub(super) async fn follow(
+    command: Command,
+    log: &Utf8Path,
+    patience: Duration,
+    each: &mut (dyn FnMut(&str) + Send),
+) -> Result<()> {
+    let run = async |writer: OwnedFd| Ok(command.output_to(writer).await?);
+    keep(&command.display(), run, log, patience, each).await
+}
+
+/// Keeps what `run` writes into the pipe that it is given.
+async fn keep(
+    shown: &str,
+    run: impl AsyncFnOnce(OwnedFd) -> Result<()>,
+    log: &Utf8Path,
+    patience: Duration,
+    each: &mut (dyn FnMut(&str) + Send),
+) -> Result<()> {
+    let (reader, writer) = std::io::pipe()?;
+    let reader: OwnedFd = reader.into();
+    let flags = rustix::fs::fcntl_getfl(&reader)?;
+    rustix::fs::fcntl_setfl(&reader, flags | rustix::fs::OFlags::NONBLOCK)?;
+    let reader = pipe::Receiver::from_owned_fd(reader)?;
+    let mut kept = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("failed to open {log}"))?;
+    writeln!(kept, "$ {shown}")?;
+    let mut last: Vec<String> = Vec::new();
+    let read = async {
+        let mut lines = BufReader::new(reader).lines();
+        while let Some(line) = lines.next_line().await? {
+            writeln!(kept, "{line}")?;
+            each(&line);
+            if last.len() == LAST_LINES {
+                last.remove(0);
+            }
+            last.push(line);
+        }
+        anyhow::Ok(())
+    };
+    let ended = tokio::time::timeout(patience, async {
+        let (ended, read) = tokio::join!(run(writer.into()), read);
+        read.and(ended)
+    });
+    let ended = match ended.await {
+        Ok(ended) => ended,
+        Err(_) => Err(anyhow::anyhow!("`{shown}` did not end within {patience:?}")),
+    };
+    ended.with_context(|| format!("{}\n\nhint: all that was said is in {log}", last.join("\n")))
 }
 
 fn command(argv: &[&str]) -> Command {

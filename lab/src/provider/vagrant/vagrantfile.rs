@@ -175,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn nodes_that_boot_from_their_disk_are_told_of_no_kernel() {
+        let direct = rendered(&own(), false);
+        let disk = rendered(&BoxUse { kernel: None, initrd: None, ..own() }, false);
+        let gone: Vec<&str> = direct.lines().filter(|line| !disk.contains(*line)).collect();
+        let keys = gone.iter().map(|line| line.trim().split(' ').next().expect("a word"));
+        let keys: Vec<&str> = keys.collect();
+        // The same three for each node, and nothing else differs.
+        assert_eq!(keys, ["libvirt.kernel", "libvirt.initrd", "libvirt.cmd_line"].repeat(3));
+        assert!(disk.lines().all(|line| direct.contains(line)));
+    }
+
+    #[test]
     fn a_lab_without_a_storage_network_has_a_card_less() {
         let without = spec("name: n\nprovider: vagrant\nhypervisor: qemu\n");
         assert_eq!(networks(&without), ["guest", "migration"]);

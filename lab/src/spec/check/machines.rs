@@ -2,7 +2,7 @@
 
 use super::{NAME_HINT, bad_name};
 use crate::{
-    spec::{LabSpec, Provider},
+    spec::{HypervisorKind, LabSpec, Provider},
     units::Bytes,
     yaml::{Parsed, Problem},
 };
@@ -41,6 +41,10 @@ fn sections(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
             );
         }
     }
+    if spec.packages.is_some() && spec.provider == Provider::Netns {
+        let what = "a lab of namespaces gets no packages: its nodes share this machine's files";
+        problems.push(parsed.problem(&["packages"], what.to_owned()).hint("leave it out"));
+    }
     if spec.set_up == Some(true) {
         let what = "setting up machines that one already has is not built yet".to_owned();
         problems.push(
@@ -58,6 +62,16 @@ fn sections(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
 }
 
 fn vagrant(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
+    let spec = &parsed.value;
+    if (spec.provider, spec.hypervisor) == (Provider::Vagrant, HypervisorKind::Proxmox)
+        && spec.vagrant.clone().unwrap_or_default().boots_beside_disk()
+    {
+        let what =
+            "nodes that boot directly never run the kernel that Proxmox VE brings".to_owned();
+        problems.push(
+            parsed.problem(&["vagrant", "boot"], what).hint("`vagrant: { boot: disk }` boots it"),
+        );
+    }
     let Some(vagrant) = &parsed.value.vagrant else { return };
     if let Some(why) = bad_name(&vagrant.prefix, PREFIX_CHARS) {
         let what = format!("`{}` cannot be a prefix: {why}", vagrant.prefix);
