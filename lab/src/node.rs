@@ -315,6 +315,14 @@ impl Node {
         shaped.await.with_context(|| format!("failed to shape the {link} link of {}", self.name))
     }
 
+    /// Whether a link has been shaped to some rate, by [`Self::shape`].
+    ///
+    /// # Errors
+    /// When the node is gone or refuses.
+    pub async fn is_shaped(&self, link: Link) -> Result<bool> {
+        Ok(shaping::is_ours(&self.tc(shaping::question(self.device(link))).await?))
+    }
+
     async fn tc(&self, arguments: Vec<String>) -> Result<String> {
         let mut argv = vec!["tc".to_owned()];
         argv.extend(arguments);

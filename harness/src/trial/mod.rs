@@ -4,6 +4,7 @@
 //! What goes wrong with the guest or with QEMU is an outcome, not an error: only a lab that is
 //! gone stops an experiment.
 
+mod back;
 pub(crate) mod cause;
 mod clocks;
 mod disk;

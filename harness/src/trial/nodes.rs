@@ -1,6 +1,6 @@
 //! The nodes of a trial: whether they answer, how busy they are, what their clocks say.
 
-use super::{Live, Lost, Order, clocks::Reading};
+use super::{Live, Lost, Order, back::back, clocks::Reading};
 use anyhow::{Context, Result};
 use lab::{RunningLab, facts, node::Node};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -31,7 +31,7 @@ pub async fn ready(
             Err(_) => {
                 let left = patience.saturating_sub(begun.elapsed());
                 live(Live::Waiting { node: &node.name, at_most: left });
-                back(node, left).await.map_err(|error| Lost::Node {
+                back(lab, node, left).await.map_err(|error| Lost::Node {
                     node: node.name.clone(),
                     waited: begun.elapsed(),
                     reason: format!("{error:#}"),
@@ -42,12 +42,6 @@ pub async fn ready(
         highest = Some(highest.map_or(load, |highest| highest.max(load)));
     }
     Ok(highest.unwrap_or_else(load_here))
-}
-
-/// Waits until a node can be reached again; gives its load.
-async fn back(node: &Node, at_most: Duration) -> Result<f64> {
-    node.reconnect(at_most).await?;
-    facts::load(node).await
 }
 
 /// This machine's one-minute load average; 0 where there is none to read.

@@ -191,11 +191,15 @@ async fn preflight(
     if bad.is_empty() { Ok(()) } else { bail!("{}", bad.join("\n\n")) }
 }
 
-/// Gives the links the rates that the lab file says; a node that boots anew has none.
+/// Gives the links the rates that the lab file says; a node that boots anew has none. What an
+/// experiment that goes on meanwhile has shaped stays as it is.
 async fn shape(spec: &LabSpec, nodes: &[Node]) -> Result<()> {
+    let nobody_measures = state::measuring_lock();
     for node in nodes {
         for link in Link::ALL {
-            node.shape(link, spec.networks.of(link).link_rate).await?;
+            if nobody_measures.is_ok() || !node.is_shaped(link).await? {
+                node.shape(link, spec.networks.of(link).link_rate).await?;
+            }
         }
     }
     Ok(())
