@@ -163,17 +163,16 @@ fn chain(error: &reqwest::Error) -> String {
     causes.pop().unwrap_or_else(|| "no reason is known".to_owned())
 }
 
-fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = error.downcast_ref().or_else(|| inner?.downcast_ref());
-        if tls.is_some() {
-            return tls;
-        }
-        cause = error.source();
+/// What rustls said, wherever in the causes it is. An `io::Error` hides what it was made of from
+/// `source`.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(tls) = error.downcast_ref() {
+        return Some(tls);
     }
-    None
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => tls_error(inner),
+        None => tls_error(error.source()?),
+    }
 }
 
 fn changed(error: &rustls::Error) -> Option<&Changed> {

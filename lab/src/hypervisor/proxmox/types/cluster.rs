@@ -160,6 +160,7 @@ pub struct ClusterOptions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Migration {
     /// `secure` or `insecure`.
+    #[serde(rename = "type")]
     pub kind: Option<String>,
     /// The network, as CIDR.
     pub network: Option<String>,
