@@ -148,6 +148,33 @@ async fn reads_survive_cuts() {
 }
 
 #[tokio::test]
+async fn tls_that_is_cut_off_is_said() {
+    let double = Double::start(World::cluster()).await;
+    double.world().cut_handshakes = usize::MAX;
+    let patience = Patience { retry: Duration::from_millis(300), ..Patience::default() };
+    let client = double.client_with(double.token().credentials().clone(), patience);
+    let error = client.release().await.unwrap_err();
+    assert!(matches!(error.fault(), Fault::TlsCut { .. }), "{error}");
+    assert!(double.world().asked.is_empty());
+    // What speaks no TLS at all.
+    let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = plain.local_addr().unwrap().port();
+    let endpoint = lab::hypervisor::proxmox::Endpoint { port, ..double.endpoint() };
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = plain.accept().await {
+            use tokio::io::AsyncWriteExt;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let credentials = double.token().credentials().clone();
+    let settings = Settings { patience, ..Settings::new(vec![endpoint], credentials) };
+    let error = Client::new(settings).unwrap().release().await.unwrap_err();
+    serving.abort();
+    assert!(matches!(error.fault(), Fault::TlsCut { .. }), "{error}");
+    assert!(error.to_string().contains("is this the port"), "{error}");
+}
+
+#[tokio::test]
 async fn no_answer_is_said() {
     let double = Double::start(World::cluster()).await;
     let second = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use crate::{
     comparison::unread,
-    pve::{Double, Failure, World},
+    pve::{Double, Failure, Reply, World},
     recorded::{Recorded, all, named},
 };
 use lab::hypervisor::proxmox::{
@@ -64,15 +64,14 @@ fn read(recorded: &Recorded, data: &Value) -> Option<BTreeSet<String>> {
         "GET /storage" => unread::<Vec<StorageEntry>>(data, name),
         "GET /access/permissions" => unread::<Permissions>(data, name),
         "GET /access/roles/*" => {
-            let role: Role = serde_json::from_value(data.clone()).unwrap();
-            assert!(data.as_object().unwrap().keys().eq(data.as_object().unwrap().keys()));
-            assert_eq!(role.0, data.as_object().unwrap().keys().cloned().collect());
+            let role: Role = serde_json::from_value(data.clone()).expect("as recorded");
+            assert_eq!(role.0, data.as_object().expect("as recorded").keys().cloned().collect());
             BTreeSet::new()
         }
         "POST /nodes/*/qemu/*/monitor" => {
-            let text = data.as_str().unwrap();
+            let text = data.as_str().expect("as recorded");
             if text.contains("igration status") {
-                let info = InfoMigrate::read(text, InfoMigrateFormat::Lines).unwrap();
+                let info = InfoMigrate::read(text, InfoMigrateFormat::Lines).expect("as recorded");
                 insta::assert_json_snapshot!(format!("info_{name}"), info);
             }
             BTreeSet::new()
@@ -84,7 +83,9 @@ fn read(recorded: &Recorded, data: &Value) -> Option<BTreeSet<String>> {
         {
             match data {
                 Value::Null => {}
-                Value::String(upid) => assert_eq!(upid.parse::<Upid>().unwrap().to_string(), *upid),
+                Value::String(upid) => {
+                    assert_eq!(upid.parse::<Upid>().expect("as recorded").to_string(), *upid);
+                }
                 _ => return None,
             }
             BTreeSet::new()
@@ -95,17 +96,18 @@ fn read(recorded: &Recorded, data: &Value) -> Option<BTreeSet<String>> {
 
 /// Its list becomes something else: a cluster and its nodes.
 fn status(data: &Value) -> BTreeSet<String> {
-    let status: ClusterStatus = serde_json::from_value(data.clone()).unwrap();
+    let status: ClusterStatus = serde_json::from_value(data.clone()).expect("as recorded");
     let is = |entry: &Value, kind: &str| entry["type"] == kind;
-    let entries = data.as_array().unwrap();
-    let cluster = entries.iter().find(|entry| is(entry, "cluster")).unwrap();
+    let entries = data.as_array().expect("as recorded");
+    let cluster = entries.iter().find(|entry| is(entry, "cluster")).expect("as recorded");
     assert_eq!(status.name.as_deref(), cluster["name"].as_str());
     assert_eq!(Value::from(u8::from(status.quorate)), cluster["quorate"]);
     let nodes = entries.iter().filter(|entry| is(entry, "node"));
     assert_eq!(Value::from(nodes.clone().count()), cluster["nodes"]);
     nodes
         .flat_map(|entry| {
-            let read = status.nodes.iter().find(|node| entry["name"] == *node.name).unwrap();
+            let read =
+                status.nodes.iter().find(|node| entry["name"] == *node.name).expect("as recorded");
             assert_eq!(Value::from(u8::from(read.online)), entry["online"]);
             assert_eq!(Value::from(u8::from(read.local)), entry["local"]);
             unread::<ClusterNode>(entry, "cluster status")
@@ -159,6 +161,34 @@ async fn every_refusal_is_one_clear_error() {
     insta::assert_snapshot!("refusals", shown.join("\n"));
 }
 
+#[tokio::test]
+async fn the_next_id_is_a_number_or_the_text_of_one() {
+    let double = Double::start(World::cluster()).await;
+    for (reply, id) in [
+        (named("get-cluster-nextid").reply, Some(102)),
+        (Reply::data(&serde_json::json!(103)), Some(103)),
+        (Reply::data(&serde_json::json!("none")), None),
+    ] {
+        double.world().fail("/cluster/nextid", Failure::Answer(reply));
+        assert_eq!(double.token().next_id().await.ok(), id);
+    }
+}
+
+#[tokio::test]
+async fn capabilities_are_those_of_the_installed_package() {
+    let double = Double::start(World::cluster()).await;
+    let packages = serde_json::json!([{"Package": "qemu-server", "CurrentState": "Installed",
+        "Version": "9.2.6", "OldVersion": "8.3.8"}]);
+    double.world().fail("/apt/versions", Failure::Answer(Reply::data(&packages)));
+    let capabilities = double.token().capabilities("pve1").await.unwrap();
+    assert_eq!(capabilities.qemu_server.to_string(), "8.3.8");
+    assert!(!capabilities.says_final_bytes);
+    // The recorded cluster's packages were put together by hand.
+    double.world().fail("/apt/versions", Failure::Answer(named("get-apt-versions").reply));
+    let error = double.token().capabilities("pve1").await.unwrap_err();
+    assert!(error.to_string().contains("`qemu-server` is not among"), "{error}");
+}
+
 #[test]
 fn versions_lead_to_capabilities() {
     let status: NodeStatus = data("get-node-status");
@@ -174,8 +204,8 @@ fn versions_lead_to_capabilities() {
 }
 
 fn data<T: serde::de::DeserializeOwned>(name: &str) -> T {
-    let body: Value = serde_json::from_str(&named(name).reply.body).unwrap();
-    serde_json::from_value(body["data"].clone()).unwrap()
+    let body: Value = serde_json::from_str(&named(name).reply.body).expect("as recorded");
+    serde_json::from_value(body["data"].clone()).expect("as recorded")
 }
 
 #[test]

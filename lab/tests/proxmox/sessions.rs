@@ -1,6 +1,9 @@
 //! Being let in.
 
-use crate::pve::{Double, World};
+use crate::{
+    pve::{Double, Failure, World},
+    recorded::named,
+};
 use lab::hypervisor::proxmox::{Client, Credentials, Fault, Form, Secret, Settings};
 use std::time::Duration;
 
@@ -74,8 +77,7 @@ async fn a_refused_token_is_said_once() {
 async fn a_ticket_that_never_holds_is_said() {
     let double = Double::start(World::cluster()).await;
     let client = double.root();
-    let refused =
-        || crate::pve::Failure::Answer(crate::pve::Reply::bare(401, "Authentication failed!"));
+    let refused = || Failure::Answer(crate::pve::Reply::bare(401, "Authentication failed!"));
     double.world().fail("GET /version", refused());
     double.world().fail("GET /version", refused());
     let error = client.release().await.unwrap_err();
@@ -87,7 +89,7 @@ async fn a_ticket_that_never_holds_is_said() {
 async fn a_second_factor_is_said() {
     let double = Double::start(World::cluster()).await;
     let answer = serde_json::json!({"username": "root@pam", "ticket": "PVE:!tfa!x", "NeedTFA": 1});
-    let answer = crate::pve::Failure::Answer(crate::pve::Reply::data(&answer));
+    let answer = Failure::Answer(crate::pve::Reply::data(&answer));
     double.world().fail("POST /access/ticket", answer);
     let error = double.root().release().await.unwrap_err();
     assert!(matches!(error.fault(), Fault::SecondFactor { .. }), "{error}");
@@ -104,4 +106,24 @@ async fn secrets_are_not_shown() {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+/// As a real cluster answers it, without a quorum too.
+#[tokio::test]
+async fn recorded_logins_are_understood() {
+    for name in ["access-ticket-ok", "noquorum.login"] {
+        let double = Double::start(World::cluster()).await;
+        let reply = named(name).reply;
+        let data: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+        let text = |key: &str| data["data"][key].as_str().unwrap().to_owned();
+        double.world().tickets.insert(text("ticket"), text("CSRFPreventionToken"));
+        double.world().fail("POST /access/ticket", Failure::Answer(reply));
+        double.root().start(&crate::migration("pve2")).await.unwrap();
+    }
+    for name in ["access-ticket-badpw", "access-ticket-badrealm", "access-ticket-norealm"] {
+        let double = Double::start(World::cluster()).await;
+        double.world().fail("POST /access/ticket", Failure::Answer(named(name).reply));
+        let error = double.root().release().await.unwrap_err();
+        assert!(matches!(error.fault(), Fault::WrongPassword { .. }), "{error}");
+    }
 }

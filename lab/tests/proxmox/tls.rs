@@ -9,7 +9,7 @@ use lab::hypervisor::proxmox::{
 async fn ask(endpoint: Endpoint) -> Result<(), lab::hypervisor::proxmox::Error> {
     let token =
         Credentials::token("lab@pve!harness", Secret::new("0f0f0f0f-1111-2222-3333-444444444444"));
-    let client = Client::new(Settings::new(vec![endpoint], token.unwrap()))?;
+    let client = Client::new(Settings::new(vec![endpoint], token.expect("as recorded")))?;
     client.release().await.map(drop)
 }
 

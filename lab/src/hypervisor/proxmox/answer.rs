@@ -56,11 +56,13 @@ fn not_the_api(answer: &Answer) -> Fault {
     let html = answer.content_type.starts_with("text/html")
         || start.starts_with("<!doctype html")
         || start.starts_with("<html");
-    let kind = match (html, begins.is_empty()) {
-        (_, true) => "nothing",
-        (true, false) => "a web page",
-        (false, false) if start.starts_with('{') => "another JSON",
-        (false, false) => "something else",
+    let json = serde_json::from_slice::<Value>(&answer.body).is_ok();
+    let kind = match (begins.is_empty(), html, json) {
+        (true, ..) => "an empty one",
+        (_, true, _) => "a web page",
+        (_, _, true) => "other JSON",
+        _ if start.starts_with('{') => "JSON that is cut off",
+        _ => "something else",
     };
     Fault::NotTheApi { status: answer.status, kind: kind.to_owned(), begins }
 }
@@ -85,7 +87,8 @@ fn errors(body: Option<&Value>) -> BTreeMap<String, String> {
     let errors = body.and_then(|body| body["errors"].as_object());
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let all = errors.into_iter().flatten();
-    all.map(|(name, why)| (name.clone(), text(why).trim().to_owned())).collect()
+    let line = |why: &Value| text(why).split_whitespace().collect::<Vec<_>>().join(" ");
+    all.map(|(name, why)| (name.clone(), line(why))).collect()
 }
 
 fn parameters(errors: BTreeMap<String, String>, path: &str) -> Fault {

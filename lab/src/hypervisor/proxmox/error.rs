@@ -78,6 +78,9 @@ pub enum Fault {
     /// No connection: nothing was asked.
     #[error("nothing answers at {host}: {why}")]
     Unreachable { host: String, why: String },
+    /// A connection, but no TLS: nothing was asked.
+    #[error("{host} takes connections and cuts TLS off: {why}")]
+    TlsCut { host: String, why: String },
     /// The connection was lost after the call was sent, or while it was.
     #[error("the connection to {host} was lost before its answer: {why}")]
     Lost { host: String, why: String },
@@ -119,12 +122,12 @@ pub enum Fault {
     NoTask { upid: String },
     /// A task that did not end in time.
     #[error("the task did not end within {seconds} s: {upid}")]
-    TaskRuns { upid: Upid, seconds: u64 },
+    TaskRuns { upid: Box<Upid>, seconds: u64 },
     /// No such path or method in this version of Proxmox VE.
     #[error("this Proxmox VE does not have this call ({said})")]
     NotImplemented { said: String },
     /// What answers is not Proxmox's API.
-    #[error("no answer of Proxmox's API, but {kind} ({status}): {begins}")]
+    #[error("no answer of Proxmox's API, but {kind} ({status}){}", told(.begins))]
     NotTheApi { status: u16, kind: String, begins: String },
     /// An answer that does not have what it must have.
     #[error("an answer that is not understood: {why}")]
@@ -138,15 +141,19 @@ pub enum Fault {
 }
 
 fn list(errors: &BTreeMap<String, String>) -> String {
-    let each = errors.iter().map(|(name, why)| format!("`{name}`: {}", why.trim()));
+    let each = errors.iter().map(|(name, why)| format!("`{name}`: {why}"));
     each.collect::<Vec<_>>().join("; ")
+}
+
+fn told(begins: &str) -> String {
+    if begins.is_empty() { String::new() } else { format!(": {begins}") }
 }
 
 impl Fault {
     /// Whether the call cannot have been carried out, because it was never sent whole.
     #[must_use]
     pub fn was_never_sent(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::TlsCut { .. })
     }
 
     /// Whether nobody can tell from this if the call was carried out.
@@ -202,6 +209,11 @@ impl Fault {
             }
             Self::Unreachable { .. } => {
                 "is the node up, `pveproxy` running, and port 8006 open from here?".to_owned()
+            }
+            Self::TlsCut { .. } => {
+                "is this the port of Proxmox's API (8006)? if it is: `systemctl status pveproxy` \
+                 on the node, and what is between that could break TLS off"
+                    .to_owned()
             }
             Self::Lost { .. } | Self::TimedOut { .. } => {
                 "`systemctl status pveproxy pvedaemon` on the node; is the network between stable?"

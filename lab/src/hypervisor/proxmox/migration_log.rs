@@ -165,6 +165,8 @@ impl MigrationLog {
             Line::End { outcome, duration_s, why } => {
                 self.outcome = outcome;
                 self.duration_s = Some(duration_s);
+                // Mostly an error that was written before.
+                let why = why.filter(|why| self.errors.iter().all(|error| error != why));
                 self.errors.extend(why.map(str::to_owned));
             }
             Line::Task(exit) => self.task = Some(exit),

@@ -143,7 +143,13 @@ impl Transport {
             }
         }
         if error.is_connect() {
-            return Fault::Unreachable { host, why: chain(error) };
+            let why = chain(error);
+            let is_tls = tls_error(error).is_some() || is_cut(error);
+            return if is_tls {
+                Fault::TlsCut { host, why }
+            } else {
+                Fault::Unreachable { host, why }
+            };
         }
         if error.is_timeout() {
             return Fault::TimedOut { host, seconds: self.answer_deadline.as_secs() };
@@ -172,6 +178,21 @@ fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rus
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(inner) => tls_error(inner),
         None => tls_error(error.source()?),
+    }
+}
+
+/// Whether a connection was there, and then was not.
+fn is_cut(error: &(dyn std::error::Error + 'static)) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let io = error.downcast_ref::<io::Error>();
+    if io.is_some_and(|io| {
+        matches!(io.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+    }) {
+        return true;
+    }
+    match io.and_then(io::Error::get_ref) {
+        Some(inner) => is_cut(inner),
+        None => error.source().is_some_and(is_cut),
     }
 }
 
