@@ -44,31 +44,30 @@ pub struct Pauses {
     pub longest: Duration,
 }
 
-/// Asks until there is an answer that ends it (`Break`), good or bad, for `deadline` at most. An
-/// answer that leaves hope is a `Continue`.
+/// Asks until there is an answer that ends it (`Break`), good or bad. After an answer that leaves
+/// hope (`Continue`) it asks again, unless `patience` would be over by then. A question is never
+/// cut off: it must have a deadline of its own.
 ///
 /// # Errors
-/// The answer that ended it; after the deadline the last one, `None` if there was none.
+/// The answer that ended it, or the last one that left hope.
 pub async fn backing_off<T, E, F: Future<Output = ControlFlow<Result<T, E>, E>> + Send>(
     pauses: Pauses,
-    deadline: Duration,
+    patience: Duration,
     mut ask: impl FnMut() -> F + Send,
-) -> Result<T, Option<E>> {
-    let mut last = None;
-    let asking = async {
-        let mut pause = pauses.first;
-        loop {
-            match ask().await {
-                ControlFlow::Break(end) => return end,
-                ControlFlow::Continue(hope) => last = Some(hope),
-            }
-            interval_at(Instant::now() + pause, pause.max(Duration::from_millis(1))).tick().await;
-            pause = (pause * 2).min(pauses.longest);
+) -> Result<T, E> {
+    let end = Instant::now() + patience;
+    let mut pause = pauses.first.max(Duration::from_millis(1));
+    loop {
+        let hope = match ask().await {
+            ControlFlow::Break(end) => return end,
+            ControlFlow::Continue(hope) => hope,
+        };
+        let next = Instant::now() + pause;
+        if next > end {
+            return Err(hope);
         }
-    };
-    match timeout(deadline, asking).await {
-        Ok(end) => end.map_err(Some),
-        Err(_) => Err(last),
+        interval_at(next, pause).tick().await;
+        pause = (pause * 2).min(pauses.longest.max(pause));
     }
 }
 
@@ -106,20 +105,21 @@ mod tests {
                     }
                 }
             });
-            assert_eq!(end.await, if good { Ok(4) } else { Err(Some("never")) });
+            assert_eq!(end.await, if good { Ok(4) } else { Err("never") });
         }
     }
 
     #[tokio::test]
-    async fn after_the_deadline_the_last_answer_counts() {
-        let hope = backing_off(PAUSES, Duration::from_millis(20), || async {
-            ControlFlow::<Result<(), _>, _>::Continue("not yet")
+    async fn in_the_end_the_last_answer_counts() {
+        let mut asked = 0;
+        let hope = backing_off(PAUSES, Duration::from_millis(20), || {
+            asked += 1;
+            let asked = asked;
+            async move { ControlFlow::<Result<(), _>, _>::Continue(asked) }
         });
-        assert_eq!(hope.await, Err(Some("not yet")));
-        let silent = backing_off(PAUSES, Duration::from_millis(1), || async {
-            std::future::pending::<ControlFlow<Result<(), &str>, &str>>().await
-        });
-        assert_eq!(silent.await, Err(None));
+        let last = hope.await.unwrap_err();
+        assert!(last >= 1);
+        assert_eq!(last, asked);
     }
 
     #[tokio::test]

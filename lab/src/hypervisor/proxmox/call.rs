@@ -143,11 +143,7 @@ impl Client {
                 Err(fault) => ControlFlow::Break(Err(fault)),
             }
         });
-        let seconds = self.patience.retry.as_secs();
-        asked.await.map_err(|fault| {
-            let silent = || Fault::TimedOut { host: self.transport().1.name().to_owned(), seconds };
-            Error::new(format!("{method} {path}"), fault.unwrap_or_else(silent))
-        })
+        asked.await.map_err(|fault| Error::new(format!("{method} {path}"), fault))
     }
 
     pub(super) fn pauses(&self) -> Pauses {

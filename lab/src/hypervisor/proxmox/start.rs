@@ -110,10 +110,7 @@ impl Client {
                 Err(fault) => ControlFlow::Break(Err(fault)),
             }
         });
-        let seconds = self.patience.retry.as_secs();
-        // Cut off by the deadline while it was being asked: it may have been sent.
-        let cut = || Fault::TimedOut { host: "Proxmox".to_owned(), seconds };
-        sending.await.map_err(|fault| fault.unwrap_or_else(cut))
+        sending.await
     }
 
     /// The task of a call whose answer was lost. It may come late: Proxmox waits for locks before

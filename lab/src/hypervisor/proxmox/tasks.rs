@@ -222,7 +222,7 @@ impl Client {
             }
         });
         let exit = ended.await.map_err(|error| {
-            error.flatten().unwrap_or_else(|| {
+            error.unwrap_or_else(|| {
                 let fault =
                     Fault::TaskRuns { upid: Box::new(upid.clone()), seconds: deadline.as_secs() };
                 Error::new(format!("GET {}/status", path(upid)), fault)

@@ -24,7 +24,7 @@ pub struct Patience {
     pub connect: Duration,
     /// Until a call is answered. Proxmox itself gives up on other nodes after 30 s.
     pub answer: Duration,
-    /// Until a read that is tried again must have worked.
+    /// How long a call without an answer is made again. The last try may take as long as any.
     pub retry: Duration,
     /// How long a call whose answer was lost may still come into effect. Proxmox waits 10 s for
     /// a configuration's lock.
@@ -38,7 +38,7 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(40),
-            retry: Duration::from_secs(30),
+            retry: Duration::from_secs(15),
             settle: Duration::from_secs(12),
             pause: Duration::from_millis(250),
         }
@@ -88,11 +88,6 @@ impl Transport {
         let client = builder.build().map_err(|e| settings(chain(&e)))?;
         let base = format!("https://{}/api2/json", endpoint.authority());
         Ok(Self { client, base, name, answer_deadline: patience.answer })
-    }
-
-    /// For errors.
-    pub(super) fn name(&self) -> &str {
-        &self.name
     }
 
     /// Asks once. The parameters of a GET or DELETE go into the URL (Proxmox refuses a body
