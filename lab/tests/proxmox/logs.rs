@@ -27,6 +27,7 @@ fn told(log: &MigrationLog) -> Value {
         told[lines] = json!({"lines": all.len(), "last": all.last()});
     }
     told["why"] = json!(log.why());
+    told["remedy"] = json!(log.remedy());
     told["was_cancelled"] = json!(log.was_cancelled());
     told["last_limit_ms"] = json!(log.last_limit_ms());
     told
@@ -119,6 +120,25 @@ TASK WARNINGS: 1
     insta::assert_json_snapshot!("other_versions", told(&log));
     assert_eq!(log.duration_s, Some(3609));
     assert_eq!(log.last_s, Some(3609), "over the end of a month");
+}
+
+#[test]
+fn every_recorded_failure_has_its_remedy() {
+    for (name, text) in recorded() {
+        let log = read(&text);
+        let failed = matches!(log.outcome, Outcome::Aborted | Outcome::Problems);
+        // One was ended so early that nothing but an exit code is left of it.
+        let early = name == "lab-8-early";
+        assert_eq!(log.remedy().is_some(), failed && !early, "{name}: {:?}", log.why());
+    }
+    let told = |why: &str| {
+        let text =
+            format!("2026-11-22 09:47:20 ERROR: migration aborted (duration 00:00:01): {why}");
+        MigrationLog::read([text.as_str()]).remedy().unwrap_or_default()
+    };
+    assert!(told("storage 'shared' is not available on node 'pve3'").contains("pvesm status"));
+    assert!(told("can't open tunnel - no quorum on target node").contains("mtunnel"));
+    assert!(told("VM is locked (backup)").contains("until its backup is done"));
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn forbidden(said: String, who: &str) -> Fault {
 
 /// Proxmox tells most of its errors by words alone, with status 500, also those that HTTP has a
 /// status for.
-fn by_words(said: String, status: u16, path: &str) -> Fault {
+pub(super) fn by_words(said: String, status: u16, path: &str) -> Fault {
     let own = str::to_owned;
     if said.contains("no quorum") {
         return Fault::NoQuorum { said };

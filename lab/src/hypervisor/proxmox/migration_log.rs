@@ -9,6 +9,7 @@
 
 mod civil;
 mod line;
+mod remedy;
 mod size;
 
 pub use line::{Average, Mirror, Progress, Xbzrle};
