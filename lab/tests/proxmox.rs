@@ -1,0 +1,31 @@
+//! The client of Proxmox's API against a double, and on what a real cluster answered.
+
+#[path = "support/pve/mod.rs"]
+mod pve;
+
+#[path = "proxmox/comparison.rs"]
+mod comparison;
+#[path = "proxmox/faults.rs"]
+mod faults;
+#[path = "proxmox/logs.rs"]
+mod logs;
+#[path = "proxmox/lost.rs"]
+mod lost;
+#[path = "proxmox/recorded.rs"]
+mod recorded;
+#[path = "proxmox/recordings.rs"]
+mod recordings;
+#[path = "proxmox/sessions.rs"]
+mod sessions;
+#[path = "proxmox/tasks.rs"]
+mod tasks;
+#[path = "proxmox/tls.rs"]
+mod tls;
+
+use lab::hypervisor::proxmox::{Form, Start};
+
+/// VM 101 from pve1 to that node.
+fn migration(target: &str) -> Start<'static> {
+    let form = Form::new().with("target", target).with_flag("online", true);
+    Start::of_vm("pve1", 101, "migrate", "qmigrate", form)
+}

@@ -1,0 +1,16 @@
+//! A double of Proxmox VE's API: what a real cluster answered (`lab/tests/recordings`), as a
+//! server. It knows nodes, VMs, tasks and users, hands calls on to other nodes, lets tickets
+//! expire, and fails where it is told to.
+
+mod certificates;
+mod request;
+mod routes;
+mod server;
+mod tasks;
+mod vms;
+mod world;
+
+pub use certificates::Certificates;
+pub use request::Reply;
+pub use server::Double;
+pub use world::{Failure, Listing, World};
