@@ -136,7 +136,12 @@ fn libvirt(host: Option<&Host>) -> Check {
 
 fn memory(nodes: u64, each_mib: u64, available_mib: u64) -> Check {
     let needed = nodes * each_mib;
-    let found = format!("{available_mib} MiB are free; {nodes} nodes to start take {needed} MiB");
+    let to_start = match nodes {
+        0 => "all nodes run already".to_owned(),
+        1 => format!("one node to start takes {needed} MiB"),
+        _ => format!("{nodes} nodes to start take {needed} MiB"),
+    };
+    let found = format!("{available_mib} MiB are free; {to_start}");
     let (rating, remedy) = if needed > available_mib {
         (Rating::Bad, Some("lower `vagrant.memory` in the lab file, or end something".to_owned()))
     } else {

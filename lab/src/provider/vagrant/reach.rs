@@ -41,7 +41,9 @@ pub fn reach(arguments: &[String]) -> Result<()> {
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     thread::spawn(move || {
         let _the_other_way_ends_it = carry(input, &to);
-        let _closed_already = to.shutdown(Shutdown::Write);
+        // `ssh` is gone, so nobody reads what may still come; and a node that is gone, too, would
+        // never say that it is the end.
+        let _closed_already = to.shutdown(Shutdown::Both);
     });
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     carry(from, output).context("the connection broke")
