@@ -27,7 +27,7 @@ fn experiment(network: &str) -> String {
 fn lab(sandbox: &Sandbox) -> String {
     let text = "name: twonets\nprovider: netns\nhypervisor: qemu\nnodes: [node1, node2, node3]\n\
                 networks: {guest: {cidr: 10.77.0.0/24}, migration: {cidr: 10.78.0.0/24}}\n";
-    sandbox.file("twonets.yaml", text)
+    sandbox.file("twonets.yaml", text).to_string()
 }
 
 #[test]

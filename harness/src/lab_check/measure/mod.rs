@@ -108,9 +108,6 @@ fn address(lab: &RunningLab, station: &Station, network: &str) -> Option<Ipv4Add
     match network {
         "guest" => Some(station.node.guest_address),
         "migration" => Some(station.node.migration_address),
-        _ => {
-            let (_, network) = lab.spec.networks.all().find(|(name, _)| *name == network)?;
-            Some(network.node_address(station.index))
-        }
+        _ => station.node.storage_address,
     }
 }
