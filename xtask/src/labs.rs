@@ -100,12 +100,12 @@ pub async fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
     up(spec.clone(), lifetime).await
 }
 
-/// Gives the links of a lab that stays up the rates of its file again; the last trial's would be
-/// in force otherwise. A lab that is gone needs nothing.
+/// Gives the links of a lab that stays up their rates at rest again; the last trial's would be in
+/// force otherwise. A lab that is gone needs nothing.
 pub async fn restore_links(lab: &RunningLab) {
     for node in &lab.nodes {
         for link in Link::ALL {
-            let _lab_is_gone = node.shape(link, lab.spec.networks.of(link).link_rate).await;
+            let _lab_is_gone = node.shape(link, lab.rate_at_rest(link)).await;
         }
     }
 }

@@ -345,6 +345,13 @@ impl LabSpec {
         self.provider == Provider::Hosts && self.set_up == Some(true)
     }
 
+    /// Whether links have the rates of the lab file while nothing is measured. Those of machines that
+    /// are used as they are do not: only experiments shape them, for as long as they last.
+    #[must_use]
+    pub fn shapes_at_rest(&self) -> bool {
+        self.provider != Provider::Hosts || self.sets_up_hosts()
+    }
+
     /// Reads and checks a lab file's text; `file_name` is for the report.
     ///
     /// # Errors

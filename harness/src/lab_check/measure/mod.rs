@@ -103,8 +103,8 @@ where
     done.into_iter().map(|(_, given)| given).collect()
 }
 
-/// A station's address in the network of this name; `None` where the lab has no such network.
-fn address(lab: &RunningLab, station: &Station, network: &str) -> Option<Ipv4Addr> {
+/// A station's address in the network of this name; `None` where it has none.
+fn address(station: &Station, network: &str) -> Option<Ipv4Addr> {
     match network {
         "guest" => Some(station.node.guest_address),
         "migration" => Some(station.node.migration_address),
