@@ -78,7 +78,10 @@ fn intention(spec: &LabSpec, links: &[Links]) -> Vec<String> {
             format!("{} on {} for migrations", links.migration_address, links.migration_device),
         ];
         words.extend(
-            links.storage.iter().map(|(address, device)| format!("{address} on {device} for storage")),
+            links
+                .storage
+                .iter()
+                .map(|(address, device)| format!("{address} on {device} for storage")),
         );
         lines.push(format!("  {name}: {}", words.join(", ")));
     }

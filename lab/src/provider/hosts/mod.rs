@@ -86,11 +86,9 @@ pub fn begin(spec: &LabSpec, lifetime: Lifetime, observer: &Utf8Path) -> Result<
     let folder = root.join(name);
     let was_up = folder.exists();
     if was_up && !(spec.sets_up_hosts() && spec_of(&folder)?.as_ref() == Some(spec)) {
-        let but = if spec.sets_up_hosts() { "up, but not as its file says now" } else { "up already" };
-        bail!(
-            "the lab `{}` is {but}\n\nhint: `cargo xtask lab-down` takes it down",
-            spec.name
-        );
+        let but =
+            if spec.sets_up_hosts() { "up, but not as its file says now" } else { "up already" };
+        bail!("the lab `{}` is {but}\n\nhint: `cargo xtask lab-down` takes it down", spec.name);
     }
     let files = Files::of(&root, &spec.name);
     if was_up {
@@ -182,8 +180,10 @@ pub async fn links_to_set_up(
             .and_then(|machine| machine.links(spec, index, bridge));
         match links {
             Ok(links) => {
-                let same = |other: &&Links| other.guest_address == links.guest_address
-                    || other.migration_address == links.migration_address;
+                let same = |other: &&Links| {
+                    other.guest_address == links.guest_address
+                        || other.migration_address == links.migration_address
+                };
                 if let Some(at) = all.iter().position(|other| same(&other)) {
                     let other = &spec.nodes[at];
                     failures.push(format!("{name} would have an address of {other}"));
@@ -202,7 +202,10 @@ pub async fn links_to_set_up(
 ///
 /// # Errors
 /// When one cannot be reached.
-pub async fn begin_to_look(spec: &LabSpec, observer: &Utf8Path) -> Result<(Looking, Vec<Connection>)> {
+pub async fn begin_to_look(
+    spec: &LabSpec,
+    observer: &Utf8Path,
+) -> Result<(Looking, Vec<Connection>)> {
     let root = root()?;
     let files = Files::of(&root, &spec.name);
     let had_files = files.folder().exists();

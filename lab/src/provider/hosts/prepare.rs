@@ -230,8 +230,8 @@ impl Machine {
             }
         }
         let mut ours = [Some(card.name.as_str()), asked.bridge].into_iter().flatten();
-        if let Some(route) = ours
-            .find_map(|device| self.routes.iter().find(|route| route.leaves_by(device)))
+        if let Some(route) =
+            ours.find_map(|device| self.routes.iter().find(|route| route.leaves_by(device)))
         {
             let route = match route.dst.as_str() {
                 "default" => "default route".to_owned(),

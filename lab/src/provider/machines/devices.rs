@@ -117,11 +117,7 @@ fn shown<'a>(homes: impl Iterator<Item = Home<'a>>) -> String {
 ///
 /// # Errors
 /// When there are several.
-pub fn find<'a>(
-    devices: &'a [Device],
-    network: &str,
-    cidr: Ipv4Cidr,
-) -> Result<Option<Home<'a>>> {
+pub fn find<'a>(devices: &'a [Device], network: &str, cidr: Ipv4Cidr) -> Result<Option<Home<'a>>> {
     let inside: Vec<Home<'_>> = homes(devices).filter(|it| cidr.contains(it.address)).collect();
     match inside[..] {
         [] => Ok(None),

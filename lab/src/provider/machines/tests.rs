@@ -22,10 +22,7 @@ fn links_are_found_by_addresses() {
     );
     let storage = links_of("networks: {storage: {cidr: 10.79.0.0/24}}\n");
     assert!(storage.starts_with("it has no address in the storage network 10.79.0.0/24\n"));
-    assert!(
-        storage.contains("127.0.0.1 (lo), 10.78.0.1 (eth2), 10.77.0.1 (vmbr0)"),
-        "{storage}"
-    );
+    assert!(storage.contains("127.0.0.1 (lo), 10.78.0.1 (eth2), 10.77.0.1 (vmbr0)"), "{storage}");
 }
 
 #[test]

@@ -144,9 +144,8 @@ fn devices(
             || !device.chars().all(plain)
         {
             let what = format!("`{}` cannot be a network device", device.escape_debug());
-            problems.push(
-                parsed.problem(&at, what).hint("a name that `ip link` on the machine shows"),
-            );
+            problems
+                .push(parsed.problem(&at, what).hint("a name that `ip link` on the machine shows"));
         }
         if !parsed.value.networks.all().any(|(name, _)| name == network) {
             let what = format!("this lab has no {network} network");

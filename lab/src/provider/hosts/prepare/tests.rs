@@ -80,7 +80,8 @@ fn what_a_machine_lives_by_is_not_taken() {
     let guest = |cards: &str| refused(cards, "", "198.51.100.7");
     let eno3 = r#"{"ifname":"eno3","addr_info":[]}"#;
     let other = r#"{"ifname":"eno2","addr_info":[{"local":"10.77.0.21","prefixlen":24},{"local":"192.0.2.1","prefixlen":24}]},"#;
-    let upon = r#"{"ifname":"eno2.5","link":"eno2","linkinfo":{"info_kind":"vlan"},"addr_info":[]},"#;
+    let upon =
+        r#"{"ifname":"eno2.5","link":"eno2","linkinfo":{"info_kind":"vlan"},"addr_info":[]},"#;
     let bridge = r#"{"ifname":"vmbr0","linkinfo":{"info_kind":"bridge"},"addr_info":[{"local":"10.77.0.21","prefixlen":24}]},"#;
     let part = TWO_CARDS.replace(r#""eno3","#, r#""eno3","master":"br7","#);
     let reasons = [
