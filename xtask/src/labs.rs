@@ -51,8 +51,12 @@ pub async fn preview(spec: &LabSpec) -> Result<String> {
     running::preview(spec, programs(&this, &templates)).await
 }
 
+/// Names a folder of other playbooks than the shipped ones, for machines that need other steps.
+const PLAYBOOKS: &str = "PRECOPY_LAB_PLAYBOOKS";
+
 fn templates() -> Utf8PathBuf {
-    build::repository().join("playbooks-templates")
+    let named = std::env::var(PLAYBOOKS).ok().filter(|folder| !folder.is_empty());
+    named.map_or_else(|| build::repository().join("playbooks-templates"), Utf8PathBuf::from)
 }
 
 fn programs<'a>(this: &'a Utf8Path, templates: &'a Utf8Path) -> Programs<'a> {

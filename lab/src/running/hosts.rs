@@ -47,11 +47,11 @@ async fn bring_up(
     }
     let links = hosts::links_to_set_up(spec, &connections, BRIDGE).await?;
     let (folder, _alone) = begun.set_up_folder()?;
-    for line in intention(spec, &links) {
-        tell(&line);
-    }
     let devices = devices(&links);
     let set_up = SetUp { spec, devices: &devices, templates, folder: &folder };
+    for line in intention(&set_up, &links) {
+        tell(&line);
+    }
     let mut nodes = to_set_up(spec, &connections, links);
     let summary = set_up.run(&mut nodes, tell).await?;
     tell(&format!("the machines are set up: {summary}"));
@@ -66,10 +66,11 @@ async fn bring_up(
 }
 
 /// What will be changed and that nothing takes it back, before it is.
-fn intention(spec: &LabSpec, links: &[Links]) -> Vec<String> {
-    let template = SetUp::template(spec.hypervisor);
+fn intention(set_up: &SetUp<'_>, links: &[Links]) -> Vec<String> {
+    let spec = set_up.spec;
+    let playbook = set_up.templates.join(SetUp::template(spec.hypervisor));
     let mut lines = vec![format!(
-        "setting up {} by playbooks-templates/{template}, as `set_up: true` says:",
+        "`set_up: true`: {} are machines that `lab-up` changes by {playbook}",
         spec.nodes.join(", ")
     )];
     for (name, links) in spec.nodes.iter().zip(links) {
@@ -86,7 +87,8 @@ fn intention(spec: &LabSpec, links: &[Links]) -> Vec<String> {
         lines.push(format!("  {name}: {}", words.join(", ")));
     }
     lines.push(
-        "  packages, network configuration and mounts that it makes stay when the lab is taken down"
+        "  nothing takes that back: `lab-down` removes this program's own files and the links' \
+         shaping"
             .to_owned(),
     );
     lines
@@ -125,11 +127,11 @@ pub(super) async fn preview(spec: &LabSpec, programs: Programs<'_>) -> Result<St
     let (looking, connections) = hosts::begin_to_look(spec, &(programs.observer)()?).await?;
     let found = async {
         let links = hosts::links_to_set_up(spec, &connections, BRIDGE).await?;
-        let mut text: String =
-            intention(spec, &links).iter().map(|line| format!("{line}\n")).collect();
         let devices = devices(&links);
         let folder = Utf8Path::new("");
         let set_up = SetUp { spec, devices: &devices, templates: programs.templates, folder };
+        let mut text: String =
+            intention(&set_up, &links).iter().map(|line| format!("{line}\n")).collect();
         let mut nodes = to_set_up(spec, &connections, links);
         text += &set_up.preview(&mut nodes).await?.to_string();
         anyhow::Ok(text)

@@ -8,7 +8,7 @@
 mod files;
 mod prepare;
 
-use super::machines::{self, Links};
+use super::machines::{self, Glance, Links};
 use crate::{
     node::Node,
     running::{self, Lifetime, RunningLab},
@@ -251,6 +251,28 @@ pub struct Looked {
     pub folder: Utf8PathBuf,
     /// Its nodes in their order, each with its name and what is wrong with it otherwise.
     pub nodes: Vec<(String, Result<Node>)>,
+}
+
+/// Asks every machine of a lab file what it is, in the lab's order: each with its node's name and
+/// where SSH finds it. Puts nothing onto them.
+///
+/// # Errors
+/// When an attempt is cut off.
+pub async fn glance(spec: &LabSpec) -> Result<Vec<(String, String, Result<Glance>)>> {
+    let attempts: Vec<_> = targets(spec)?
+        .into_iter()
+        .map(|(name, target)| {
+            let (spec, node) = (spec.clone(), name.clone());
+            let host = target.host.clone();
+            let asked = tokio::spawn(async move { machines::glance(&spec, &node, &target).await });
+            (name, host, asked)
+        })
+        .collect();
+    let mut glances = Vec::new();
+    for (name, host, asked) in attempts {
+        glances.push((name, host, asked.await.context("an attempt to connect ended early")?));
+    }
+    Ok(glances)
 }
 
 /// Looks at the lab of this name that `lab-up` left up; `None` when there is none.

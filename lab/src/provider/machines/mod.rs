@@ -1,7 +1,10 @@
 //! What providers share whose nodes are machines of their own, reached by SSH.
 
 pub(super) mod devices;
+mod glance;
 pub(super) mod uplink;
+
+pub use glance::{Glance, glance};
 
 use crate::{
     node::{GUEST_TAP, Node, Shell},
