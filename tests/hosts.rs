@@ -107,7 +107,7 @@ async fn links_are_shaped_where_they_leave_and_guests_addresses_are_free() {
     sandbox.start(&["lab-up", "--lab", lab.as_str()]).succeed();
 
     machines.on_switch("ip addr add 10.77.0.250/24 dev guest");
-    let mac = machines.on_switch("cat /sys/class/net/guest/address");
+    let mac = machines.on_switch("ip -o link show guest | sed 's/.*ether \\([^ ]*\\).*/\\1/'");
     let taken = format!("10.77.0.250 is taken by {}", mac.trim());
     let check = sandbox.start(&["lab-check", "--lab", lab.as_str()]).end();
     assert_eq!(check.code, Some(4), "{check:?}");

@@ -76,7 +76,7 @@ async fn machines_are_set_up_as_the_lab_file_says_and_told_so() {
     ] {
         assert!(preview.stdout.contains(words), "no `{words}`: {preview:?}");
     }
-    machines.on(1, "test ! -e /etc/precopy-lab-test; test ! -e /sys/class/net/lab0");
+    machines.on(1, "test ! -e /etc/precopy-lab-test; ! ip link show lab0 2>&1");
     machines.assert_no_files();
 
     let up = on_lab(&["lab-up"]);
@@ -101,7 +101,7 @@ async fn machines_are_set_up_as_the_lab_file_says_and_told_so() {
     let down = on_lab(&["lab-down"]);
     assert_eq!(down.code, Some(0), "{down:?}");
     assert!(down.stderr.contains("what setting up made on node1, node2, node3 stays"), "{down:?}");
-    machines.on(1, "test -e /etc/precopy-lab-test; test -e /sys/class/net/lab0");
+    machines.on(1, "test -e /etc/precopy-lab-test; ip link show lab0");
     assert!(!machines.on(1, "tc qdisc show").contains("tbf"));
     machines.assert_no_files();
     drop(machines);
