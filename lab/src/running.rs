@@ -91,7 +91,13 @@ impl RunningLab {
                 if keeper.is_ephemeral() {
                     for node in &nodes {
                         for link in Link::ALL {
-                            node.shape(link, None).await?;
+                            // A machine that is lost is in the journal of `lab-down`.
+                            if let Err(error) = node.shape(link, None).await {
+                                tell(&format!(
+                                    "the {link} link of {} may still be shaped, until `lab-down`: {error:#}",
+                                    node.name
+                                ));
+                            }
                         }
                     }
                 }
