@@ -1,119 +1,56 @@
-//! A lab of machines that are reached by SSH, as a user works with it. The machines are network
-//! namespaces, each with a true SSH server, which `ssh` talks to over a pipe (`ProxyCommand`):
-//! nothing of it is on any network.
+//! A lab of machines that are reached by SSH, as a user works with it.
 
-use crate::support::{DEADLINE, Sandbox, build};
-use camino::Utf8PathBuf;
-use lab::process::{self, Command, Conversation};
-use std::fs;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use crate::support::{Sandbox, build, machines::Machines};
+use serde_json::Value;
 
-const NODES: [&str; 3] = ["node1", "node2", "node3"];
-
-/// A network namespace with a node's addresses, which lives until its stdin ends.
-struct Machine {
-    namespace: String,
-    _alive: Conversation,
-}
-
-impl Machine {
-    async fn new(index: usize) -> Self {
-        let script = format!(
-            "ip link set lo up
-             ip link add lan0 type bridge; ip addr add 10.77.0.{0}/24 dev lan0
-             ip link add mig0 type bridge; ip addr add 10.78.0.{0}/24 dev mig0
-             echo $$; exec cat",
-            index + 1
-        );
-        let unshare = Command::new("unshare").args(["--net", "sh", "-euc", &script]);
-        let mut alive = unshare.converse().expect("unshare");
-        let mut line = String::new();
-        let read = BufReader::new(&mut alive.stdout).read_line(&mut line).await;
-        read.expect("read");
-        assert!(!line.is_empty(), "{}", alive.ending.last_words(DEADLINE).await);
-        Self { namespace: format!("/proc/{}/ns/net", line.trim()), _alive: alive }
-    }
-}
-
-fn run(argv: &[&str]) {
-    Command::new(argv[0]).args(&argv[1..]).run().expect(argv[0]);
-}
-
-/// Keys and configurations of servers and client; gives the client's.
-fn ssh_config(sandbox: &Sandbox, sshd: &str, machines: &[Machine]) -> Utf8PathBuf {
-    let path = |name: &str| sandbox.path().join(name);
-    let (key, known) = (path("user"), path("known_hosts"));
-    run(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key.as_str()]);
-    // Where root starts it, it confines itself to this folder.
-    let _exists = fs::create_dir("/run/sshd");
-    let (mut client, mut keys) = (String::new(), String::new());
-    for (node, machine) in NODES.iter().zip(machines) {
-        let host_key = path(&format!("{node}.key"));
-        run(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key.as_str()]);
-        let public = fs::read_to_string(format!("{host_key}.pub")).expect("a key");
-        keys += &format!("{node} {public}");
-        let server = sandbox.file(
-            &format!("{node}.sshd"),
-            &format!(
-                "HostKey {host_key}\nAuthorizedKeysFile {key}.pub\nUsePAM no\nStrictModes no\n\
-                 SetEnv PRECOPY_LAB_FOLDER={}\n",
-                path(&format!("{node}.files"))
-            ),
-        );
-        client += &format!(
-            "Host {node}\n  HostKeyAlias {node}\n  \
-             ProxyCommand nsenter --net={} {sshd} -i -f {server}\n",
-            machine.namespace
-        );
-    }
-    fs::write(&known, keys).expect("written");
-    client += &format!(
-        "Host *\n  User root\n  IdentitiesOnly yes\n  IdentityFile {key}\n  \
-         UserKnownHostsFile {known}\n  GlobalKnownHostsFile none\n"
-    );
-    sandbox.file("ssh_config", &client)
+/// The guest network's address on a bridge, as on a hypervisor.
+fn machine(number: usize) -> String {
+    format!(
+        "ip link add vmbr0 type bridge; ip link set lan0 master vmbr0
+         ip tuntap add dev guest0 mode tap; ip link set guest0 master vmbr0 up
+         ip addr add 10.77.0.{number}/24 dev vmbr0; ip link set vmbr0 up
+         ip addr add 10.78.0.{number}/24 dev mig0"
+    )
 }
 
 #[tokio::test]
 async fn machines_that_are_reached_by_ssh_make_a_lab() {
-    let Some(sshd) = process::find("sshd") else {
-        eprintln!("left out: there is no `sshd` (Debian: apt-get install openssh-server)");
-        return;
-    };
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("left out: only root can enter the machines' namespaces");
-        return;
-    }
     // It may take longer than a command of this test may.
     build::build().expect("built");
     let sandbox = Sandbox::new();
-    let mut machines = Vec::new();
-    for index in 0..NODES.len() {
-        machines.push(Machine::new(index).await);
-    }
-    let config = ssh_config(&sandbox, sshd.to_str().expect("UTF-8"), &machines);
-    let hosts = NODES.map(|node| format!("  {node}: {{ ssh: {node}, ssh_config: {config} }}\n"));
-    let spec =
-        format!("name: owned\nprovider: hosts\nhypervisor: qemu\nhosts:\n{}", hosts.concat());
-    let lab = sandbox.file("owned.yaml", &spec);
-    let on_lab = |args: &[&str]| {
+    let Some(mut machines) = Machines::up(&sandbox, machine).await else { return };
+    let lab = machines.lab("owned", "", "");
+    let on = |lab: &str, args: &[&str]| {
         let (command, rest) = args.split_first().expect("a command");
-        sandbox.start(&[&[*command, "--lab", lab.as_str()], rest].concat()).end()
+        sandbox.start(&[&[*command, "--lab", lab], rest].concat()).end()
     };
+    let on_lab = |args: &[&str]| on(lab.as_str(), args);
 
-    let elsewhere = format!("{spec}networks: {{ migration: {{ cidr: 10.99.0.0/24 }} }}\n");
-    let elsewhere = sandbox.file("elsewhere.yaml", &elsewhere);
-    let refused = sandbox.start(&["lab-up", "--lab", elsewhere.as_str()]).end();
+    let networks = "networks: { migration: { cidr: 10.99.0.0/24 } }\n";
+    let elsewhere = machines.lab("elsewhere", "", networks);
+    let refused = on(elsewhere.as_str(), &["lab-up"]);
     assert_eq!(refused.code, Some(4), "{refused:?}");
     let words = "node2: it has no address in the migration network 10.99.0.0/24";
     assert!(refused.stderr.contains(words), "{refused:?}");
     assert!(refused.stderr.contains("10.78.0.2 (mig0)"), "{refused:?}");
+    on(elsewhere.as_str(), &["lab-down"]);
+
+    // Of a lab that is not up, the machines are told, and nothing is put there.
+    let status = on_lab(&["lab-status"]);
+    assert_eq!(status.code, Some(0), "{status:?}");
+    for words in ["the lab `owned` is not up", "10.77.0.2 by lan0", "10.78.0.3 by mig0"] {
+        assert!(status.stdout.contains(words), "no `{words}`: {status:?}");
+    }
+    machines.assert_no_files();
+    let preview = on_lab(&["lab-up", "--dry-run"]);
+    assert!(preview.stdout.contains("change nothing else: `set_up` is off"), "{preview:?}");
 
     let up = on_lab(&["lab-up"]);
     assert_eq!(up.code, Some(0), "{up:?}");
     assert!(up.stdout.contains("the lab `owned` is up: node1, node2, node3"), "{up:?}");
     let again = on_lab(&["lab-up"]);
     assert!(again.stdout.contains("is up already"), "{again:?}");
+    assert!(!machines.on(0, "tc qdisc show").contains("tbf"), "`set_up` is off");
 
     let addresses = on_lab(&["lab-exec", "node3", "--", "ip", "-br", "address"]);
     assert_eq!(addresses.code, Some(0), "{addresses:?}");
@@ -124,29 +61,86 @@ async fn machines_that_are_reached_by_ssh_make_a_lab() {
     assert_eq!(missing.code, Some(127), "{missing:?}");
 
     // A machine that cannot be reached is told, and nothing is half taken down.
-    let alive = machines.pop();
-    drop(alive);
+    machines.stop(2);
+    let status = on_lab(&["lab-status"]);
+    assert_eq!(status.code, Some(0), "{status:?}");
+    assert!(status.stdout.contains("lost: node3 cannot be looked at"), "{status:?}");
+    assert!(status.stdout.contains("10.77.0.1  lan0"), "{status:?}");
+    let json = on_lab(&["lab-status", "--json"]);
+    let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(json["details"]["unreachable"][0]["name"], "node3", "{json}");
+    assert_eq!(json["details"]["nodes"][1]["guest_device"], "lan0", "{json}");
     let lost = on_lab(&["lab-down"]);
     assert_eq!(lost.code, Some(4), "{lost:?}");
     assert!(lost.stderr.contains("node3"), "{lost:?}");
-    let revived = Machine::new(2).await;
-    let text = fs::read_to_string(&config).expect("read");
-    let gone = text.split("--net=").nth(3).and_then(|rest| rest.split(' ').next()).expect("named");
-    fs::write(&config, text.replace(gone, &revived.namespace)).expect("written");
-    machines.push(revived);
+    machines.start(2).await;
 
     let down = on_lab(&["lab-down"]);
     assert_eq!(down.code, Some(0), "{down:?}");
     assert!(down.stdout.contains("the lab `owned` is down"), "{down:?}");
     let again = on_lab(&["lab-down"]);
     assert!(again.stdout.contains("was not up"), "{again:?}");
-    for node in NODES {
-        let files = sandbox.path().join(format!("{node}.files")).join("files");
-        assert!(!files.exists(), "{files} is left");
-    }
-    let left = sandbox.data().join("hosts").read_dir_utf8().expect("listed");
-    let left: Vec<_> = left.map(|it| it.expect("entry").file_name().to_owned()).collect();
-    assert_eq!(left, ["labs.lock"]);
+    machines.assert_no_files();
+    drop(machines);
+    sandbox.assert_nothing_left();
+}
+
+/// A migration over the guest network is shaped where it leaves the machine, and so is what guests
+/// send; a neighbour who has an address of guests ends an experiment before it begins.
+#[tokio::test]
+async fn links_are_shaped_where_they_leave_and_guests_addresses_are_free() {
+    build::build().expect("built");
+    let sandbox = Sandbox::new();
+    let Some(machines) = Machines::up(&sandbox, machine).await else { return };
+    let lab = machines.lab("shaped", "", "");
+    let experiment = sandbox.file(
+        "shared.yaml",
+        "name: shared\nreplicates: 1\nfactors:\n  memory: 128 MiB\n  working_set: 8 MiB\n  \
+         touch_rate: 1000 pages/s\n  link_rate: 400 Mbit/s\n  network: shared\n",
+    );
+    let run = || {
+        let (runs, baselines) = (sandbox.runs(), sandbox.baselines());
+        let folders = ["--out", runs.as_str(), "--baselines", baselines.as_str()];
+        let args = ["experiment", experiment.as_str(), "--lab", lab.as_str(), "--json"];
+        sandbox.start(&[&args, &folders[..]].concat())
+    };
+    sandbox.start(&["lab-up", "--lab", lab.as_str()]).succeed();
+
+    machines.on_switch("ip addr add 10.77.0.250/24 dev guest");
+    let mac = machines.on_switch("ip -o link show guest | sed 's/.*ether \\([^ ]*\\).*/\\1/'");
+    let taken = format!("10.77.0.250 is taken by {}", mac.trim());
+    let check = sandbox.start(&["lab-check", "--lab", lab.as_str()]).end();
+    assert_eq!(check.code, Some(4), "{check:?}");
+    assert!(check.stdout.contains(&taken), "{check:?}");
+    let refused = run().end();
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.stderr.contains(&taken), "{refused:?}");
+    machines.on_switch("ip addr del 10.77.0.250/24 dev guest");
+    let check = sandbox.start(&["lab-check", "--lab", lab.as_str(), "--json"]).end();
+    let check: Value = serde_json::from_str(&check.stdout).expect("JSON");
+    let findings = check["check"]["findings"].as_array().expect("findings");
+    let addresses = findings.iter().find(|it| it["what"] == "guest_addresses").expect("asked");
+    assert_eq!(addresses["severity"], "ok", "{addresses}");
+
+    assert!(!sandbox.runs().exists(), "a refused run is none");
+    run().succeed();
+    let checks = sandbox.run().manifest().expect("a manifest").link_checks;
+    let carried = checks[0].carried_bits_per_s;
+    assert!((300e6..440e6).contains(&carried), "{carried} bit/s of 400 Mbit/s");
+    let records = sandbox.run().records().expect("read").records;
+    assert_eq!(records.len(), 1);
+    // What experiments shape they leave as it was.
+    let shaped = machines.on(0, "tc qdisc show");
+    assert!(!shaped.contains("tbf"), "{shaped}");
+
+    // What a killed one leaves, `lab-down` takes away, and nothing else.
+    machines
+        .on(1, "tc qdisc replace dev lan0 root handle 7063: tbf rate 1mbit burst 16kb limit 64kb");
+    machines.on(1, "tc qdisc replace dev mig0 root handle 9: tbf rate 1mbit burst 16kb limit 64kb");
+    sandbox.start(&["lab-down", "--lab", lab.as_str()]).succeed();
+    let left = machines.on(1, "tc qdisc show");
+    assert!(!left.contains("7063:") && left.contains("qdisc tbf 9: dev mig0"), "{left}");
+    machines.assert_no_files();
     drop(machines);
     sandbox.assert_nothing_left();
 }

@@ -8,6 +8,7 @@ mod deaths;
 mod disk;
 mod experiment;
 mod hosts;
+mod hosts_set_up;
 mod interruption;
 mod judging;
 mod kills;

@@ -31,9 +31,12 @@ pub struct Node {
     pub guest_address: Ipv4Addr,
     /// Address in the migration network.
     pub migration_address: Ipv4Addr,
-    /// Device through which the node reaches the guest network.
+    /// Address in the storage network, where the lab has one.
+    pub storage_address: Option<Ipv4Addr>,
+    /// Device by which all that goes into the guest network leaves the node, its guests' frames
+    /// too.
     pub guest_device: String,
-    /// Device through which the node reaches the migration network.
+    /// Device by which the node sends into the migration network.
     pub migration_device: String,
     /// Tap device for the node's guest.
     pub tap: String,

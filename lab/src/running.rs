@@ -1,11 +1,13 @@
 //! Labs that are up, whatever provides their nodes.
 
+mod hosts;
 pub mod vagrant;
 
 use crate::{
     node::Node,
-    provider::{hosts, netns, vagrant::Virtualization},
-    spec::{LabSpec, Provider},
+    provider::{hosts as machines, netns, vagrant::Virtualization},
+    spec::{LabSpec, Link, Provider},
+    units::BitRate,
 };
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -38,7 +40,7 @@ pub(crate) enum Keeper {
     /// A supervisor on this machine.
     Namespaces(netns::Keeper),
     /// A folder on this machine.
-    Hosts(hosts::Keeper),
+    Hosts(machines::Keeper),
     /// Virtual machines.
     Machines(vagrant::Machines),
 }
@@ -67,6 +69,12 @@ impl RunningLab {
         }
     }
 
+    /// The rate that a link is shaped to while nothing is measured.
+    #[must_use]
+    pub fn rate_at_rest(&self, link: Link) -> Option<BitRate> {
+        self.spec.networks.of(link).link_rate.filter(|_| self.spec.shapes_at_rest())
+    }
+
     /// Takes an ephemeral lab down; any other stays as it is. A lab that is dropped without this
     /// leaves its virtual machines behind.
     ///
@@ -74,11 +82,29 @@ impl RunningLab {
     /// When something cannot be removed.
     pub async fn close(self, tell: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
         let Self { nodes, keeper, .. } = self;
-        drop(nodes);
         match keeper {
-            Keeper::Machines(keeper) => keeper.close(tell).await,
+            Keeper::Machines(keeper) => {
+                drop(nodes);
+                keeper.close(tell).await
+            }
+            Keeper::Hosts(keeper) => {
+                if keeper.is_ephemeral() {
+                    for node in &nodes {
+                        for link in Link::ALL {
+                            // A machine that is lost is in the journal of `lab-down`.
+                            if let Err(error) = node.shape(link, None).await {
+                                tell(&format!(
+                                    "the {link} link of {} may still be shaped, until `lab-down`: {error:#}",
+                                    node.name
+                                ));
+                            }
+                        }
+                    }
+                }
+                Ok(())
+            }
             // These end with their keeper.
-            Keeper::Namespaces(_) | Keeper::Hosts(_) => Ok(()),
+            Keeper::Namespaces(_) => Ok(()),
         }
     }
 }
@@ -95,7 +121,7 @@ pub async fn up(
 ) -> Result<RunningLab> {
     match spec.provider {
         Provider::Netns => netns::up(spec, lifetime, programs.this),
-        Provider::Hosts => hosts::up(spec, lifetime, &(programs.observer)()?).await,
+        Provider::Hosts => hosts::up(spec, lifetime, programs, tell).await,
         Provider::Vagrant => vagrant::up(spec, lifetime, programs, tell).await,
     }
 }
@@ -113,10 +139,7 @@ pub async fn preview(spec: &LabSpec, programs: Programs<'_>) -> Result<String> {
                 None => format!("would make the namespaces {nodes}\n"),
             })
         }
-        Provider::Hosts => Ok(format!(
-            "would put our own program on {} and change nothing else\n",
-            spec.nodes.join(", ")
-        )),
+        Provider::Hosts => hosts::preview(spec, programs).await,
         Provider::Vagrant => vagrant::preview(spec, programs).await,
     }
 }
@@ -128,7 +151,7 @@ pub async fn preview(spec: &LabSpec, programs: Programs<'_>) -> Result<String> {
 pub async fn find(spec: &LabSpec) -> Result<Option<RunningLab>> {
     match spec.provider {
         Provider::Netns => netns::find(&spec.name),
-        Provider::Hosts => hosts::find(&spec.name).await,
+        Provider::Hosts => machines::find(&spec.name).await,
         Provider::Vagrant => vagrant::find(spec).await,
     }
 }
@@ -141,7 +164,13 @@ pub async fn find(spec: &LabSpec) -> Result<Option<RunningLab>> {
 pub async fn down(spec: &LabSpec, tell: &mut (dyn FnMut(&str) + Send)) -> Result<bool> {
     match spec.provider {
         Provider::Netns => netns::down(&spec.name),
-        Provider::Hosts => hosts::down(&spec.name).await,
+        Provider::Hosts => {
+            let was_up = machines::down(&spec.name).await?;
+            if was_up && let Some(words) = hosts::what_stays(spec) {
+                tell(&words);
+            }
+            Ok(was_up)
+        }
         Provider::Vagrant => vagrant::down(&spec.name, tell).await,
     }
 }

@@ -5,6 +5,9 @@ use crate::units::BitRate;
 /// The handle of our token buckets: what has another was put there by somebody else, and stays.
 const HANDLE: &str = "7063:";
 
+/// How a line begins in which `tc` tells of a shaping of ours, on any device.
+pub const OURS: &str = "qdisc tbf 7063:";
+
 /// Arguments for `tc` that shape what leaves through `device`.
 ///
 /// A token bucket: the bucket holds 2 ms of the rate, so that a burst passes no faster than the
@@ -34,7 +37,7 @@ pub fn question(device: &str) -> Vec<String> {
 /// Whether the answer to [`question`] shows a shaping of ours.
 #[must_use]
 pub fn is_ours(answer: &str) -> bool {
-    let ours = format!("qdisc tbf {HANDLE} root ");
+    let ours = format!("{OURS} root ");
     answer.lines().any(|line| line.starts_with(&ours))
 }
 
@@ -55,6 +58,7 @@ mod tests {
             fast,
             "qdisc replace dev mig0 root handle 7063: tbf rate 1000000000bit burst 250000b limit 2500000b"
         );
+        assert!(OURS.ends_with(HANDLE));
         let slow = arguments("mig0", BitRate(1_000_000)).join(" ");
         assert_eq!(
             slow,

@@ -7,6 +7,7 @@
 //! - `observer echo ADDRESS:PORT...` answers `observer ping ADDRESS:PORT COUNT`, which times round
 //!   trips, and `observer mtu ADDRESS:PORT EXPECTED`, which finds the largest packet that arrives:
 //!   see [`ping`] and [`mtu`].
+//! - `observer arp OWN FIRST COUNT` tells who has which of so many addresses: see [`arp`].
 //! - `observer write FILE TEXT` and `observer read FILE TEXT...` tell whether a folder is shared:
 //!   see [`storage`].
 //! - `observer agent` runs processes on a machine that is reached by SSH: see [`agent`].
@@ -16,6 +17,7 @@
 //! agent have a deadline besides.
 
 mod agent;
+mod arp;
 mod clock;
 mod deadline;
 mod echo;
@@ -33,7 +35,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: observer witness ADDRESS | sink ADDRESS:PORT | \
     flood ADDRESS:PORT MILLISECONDS | echo ADDRESS:PORT... | ping ADDRESS:PORT COUNT | \
-    mtu ADDRESS:PORT EXPECTED | write FILE TEXT | read FILE TEXT... | agent [SILENCE_SECONDS]";
+    mtu ADDRESS:PORT EXPECTED | arp OWN FIRST COUNT | write FILE TEXT | read FILE TEXT... | agent [SILENCE_SECONDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         ["echo", ref addresses @ ..] if !addresses.is_empty() => echo::run(addresses),
         ["ping", address, count] => ping::run(address, count),
         ["mtu", address, expected] => mtu::run(address, expected),
+        ["arp", own, first, count] => arp::run(own, first, count),
         ["write", file, text] => storage::write(file, text),
         ["read", ref files_and_texts @ ..] => storage::read(files_and_texts),
         _ => Err(USAGE.into()),

@@ -51,8 +51,12 @@ pub async fn preview(spec: &LabSpec) -> Result<String> {
     running::preview(spec, programs(&this, &templates)).await
 }
 
+/// Names a folder of other playbooks than the shipped ones, for machines that need other steps.
+const PLAYBOOKS: &str = "PRECOPY_LAB_PLAYBOOKS";
+
 fn templates() -> Utf8PathBuf {
-    build::repository().join("playbooks-templates")
+    let named = std::env::var(PLAYBOOKS).ok().filter(|folder| !folder.is_empty());
+    named.map_or_else(|| build::repository().join("playbooks-templates"), Utf8PathBuf::from)
 }
 
 fn programs<'a>(this: &'a Utf8Path, templates: &'a Utf8Path) -> Programs<'a> {
@@ -100,12 +104,12 @@ pub async fn for_experiment(spec: &LabSpec, keep: bool) -> Result<RunningLab> {
     up(spec.clone(), lifetime).await
 }
 
-/// Gives the links of a lab that stays up the rates of its file again; the last trial's would be
-/// in force otherwise. A lab that is gone needs nothing.
+/// Gives the links of a lab that stays up their rates at rest again; the last trial's would be in
+/// force otherwise. A lab that is gone needs nothing.
 pub async fn restore_links(lab: &RunningLab) {
     for node in &lab.nodes {
         for link in Link::ALL {
-            let _lab_is_gone = node.shape(link, lab.spec.networks.of(link).link_rate).await;
+            let _lab_is_gone = node.shape(link, lab.rate_at_rest(link)).await;
         }
     }
 }

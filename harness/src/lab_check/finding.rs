@@ -44,6 +44,8 @@ pub enum What {
     RoundTrip,
     /// The largest packet that arrives at another node.
     Mtu,
+    /// Whether the addresses that guests get are free.
+    GuestAddresses,
     /// Whether a node can write into the shared folder.
     StorageWrite,
     /// Whether a node reads there what another has written.
@@ -69,6 +71,7 @@ impl fmt::Display for What {
             Self::Rate => "rate",
             Self::RoundTrip => "round trip",
             Self::Mtu => "MTU",
+            Self::GuestAddresses => "guests' addresses",
             Self::StorageWrite => "storage written",
             Self::StorageRead => "storage shared",
             Self::StorageSpace => "storage space",

@@ -11,8 +11,30 @@ pub struct Measured {
     pub ways: Vec<Way>,
     /// The shared folder, as each node sees it.
     pub storage: Vec<Store>,
+    /// Whether the guests' addresses are free, as each node was answered; empty where nobody else
+    /// can have them.
+    #[serde(default)]
+    pub addresses: Vec<Answered>,
     /// Wall clocks of nodes that are other machines.
     pub clocks: Vec<Clock>,
+}
+
+/// What a node was answered when it asked for the guests' addresses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The node.
+    pub node: String,
+    /// Those that somebody has.
+    pub taken: Reading<Vec<Taken>>,
+}
+
+/// An address that somebody has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Taken {
+    /// The address.
+    pub address: std::net::Ipv4Addr,
+    /// The hardware address of who has it.
+    pub mac: String,
 }
 
 /// A measurement, or why there is none.

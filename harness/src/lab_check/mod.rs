@@ -12,7 +12,8 @@ pub mod tolerance;
 pub use finding::{Finding, LabCheck, MAX_FAULT_BYTES, MOST_FAULTS, Severity, What};
 pub(crate) use measure::rate;
 pub use measured::{
-    Clock, Facts, Machine, Measured, Offset, Reading, RoundTrip, Seen, Store, Way, Wrote,
+    Answered, Clock, Facts, Machine, Measured, Offset, Reading, RoundTrip, Seen, Store, Taken, Way,
+    Wrote,
 };
 
 use camino::Utf8Path;

@@ -19,6 +19,9 @@ const BRIDGE_MAC: [u8; 2] = [0x02, 0x4c];
 /// What a node's network cards are called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Devices {
+    /// The addresses that they have, where they are not those of the lab file's ranges in the
+    /// order of its nodes.
+    pub addresses: Option<Addresses>,
     /// The one in the guest network.
     pub guest: String,
     /// The one in the migration network.
@@ -27,12 +30,35 @@ pub struct Devices {
     pub storage: Option<String>,
 }
 
+/// A node's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Addresses {
+    /// In the guest network.
+    pub guest: Ipv4Addr,
+    /// In the migration network.
+    pub migration: Ipv4Addr,
+    /// In the storage network, where the lab has one.
+    pub storage: Option<Ipv4Addr>,
+}
+
+impl Addresses {
+    /// As the lab file's ranges give them, in the order of its nodes.
+    fn of(spec: &LabSpec, index: usize) -> Self {
+        let networks = &spec.networks;
+        Self {
+            guest: networks.guest.node_address(index),
+            migration: networks.migration.node_address(index),
+            storage: networks.storage.as_ref().map(|network| network.node_address(index)),
+        }
+    }
+}
+
 impl Devices {
     /// As Vagrant's nodes have them: `eth0` is Vagrant's own.
     #[must_use]
     pub fn of_vagrant() -> Self {
         let [guest, storage, migration] = ["eth1", "eth2", "eth3"].map(str::to_owned);
-        Self { guest, migration, storage: Some(storage) }
+        Self { addresses: None, guest, migration, storage: Some(storage) }
     }
 }
 
@@ -123,7 +149,7 @@ pub fn of<'a>(spec: &'a LabSpec, devices: &[Devices]) -> Vec<Context<'a>> {
         .enumerate()
         .map(|(index, (name, devices))| node(spec, index, name, devices))
         .collect();
-    let storage = storage(spec);
+    let storage = storage(spec, &nodes);
     let context = |node: &NodeContext| Context {
         lab: spec,
         node: node.clone(),
@@ -136,7 +162,8 @@ pub fn of<'a>(spec: &'a LabSpec, devices: &[Devices]) -> Vec<Context<'a>> {
 
 fn node(spec: &LabSpec, index: usize, name: &str, devices: &Devices) -> NodeContext {
     let networks = &spec.networks;
-    let guest_address = networks.guest.node_address(index);
+    let addresses = devices.addresses.unwrap_or_else(|| Addresses::of(spec, index));
+    let guest_address = addresses.guest;
     let mac = BRIDGE_MAC.iter().copied().chain(guest_address.octets());
     let mac: Vec<String> = mac.map(|byte| format!("{byte:02x}")).collect();
     NodeContext {
@@ -147,21 +174,21 @@ fn node(spec: &LabSpec, index: usize, name: &str, devices: &Devices) -> NodeCont
         guest_bridge: BRIDGE,
         guest_bridge_mac: mac.join(":"),
         tap: GUEST_TAP,
-        migration_address: networks.migration.node_address(index),
+        migration_address: addresses.migration,
         migration_device: devices.migration.clone(),
-        storage_address: networks.storage.as_ref().map(|network| network.node_address(index)),
+        storage_address: addresses.storage.filter(|_| networks.storage.is_some()),
         storage_device: devices.storage.clone().filter(|_| networks.storage.is_some()),
     }
 }
 
-fn storage(spec: &LabSpec) -> Option<StorageContext> {
+fn storage(spec: &LabSpec, nodes: &[NodeContext]) -> Option<StorageContext> {
     let said = spec.shared_folder()?;
     let path = said.path()?.clone();
     let network: &Network = spec.networks.storage.as_ref().unwrap_or(&spec.networks.guest);
     let nfs = said.nfs.and_then(|nfs| {
-        let index = spec.nodes.iter().position(|node| *node == nfs.server)?;
+        let node = nodes.iter().find(|node| node.name == nfs.server)?;
         Some(NfsContext {
-            address: network.node_address(index),
+            address: node.storage_address.unwrap_or(node.guest_address),
             server: nfs.server,
             export: nfs.export,
             network: network.cidr.to_string(),

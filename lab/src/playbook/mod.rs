@@ -27,7 +27,7 @@ mod shell;
 mod types;
 
 pub use collect::collected;
-pub use context::{BRIDGE, Context, Devices};
+pub use context::{Addresses, BRIDGE, Context, Devices};
 pub use dry_run::{DryRun, Preview, dry_run};
 pub use failure::{Failure, Part, RunError, What};
 pub use progress::{Doing, Event, NodeSummary, Summary};

@@ -217,12 +217,17 @@ async fn reach(spec: &LabSpec, targets: Vec<SshNode>, observer: &Utf8Path) -> Re
     let nodes = spec.nodes.iter().zip(connections).enumerate();
     Ok(nodes
         .map(|(index, (name, connection))| {
-            let Devices { guest, migration, .. } = Devices::of_vagrant();
+            let Devices { guest, migration, storage, .. } = Devices::of_vagrant();
+            let networks = &spec.networks;
             let links = Links {
                 guest_address: spec.networks.guest.node_address(index),
                 guest_device: guest,
                 migration_address: spec.networks.migration.node_address(index),
                 migration_device: migration,
+                storage: networks
+                    .storage
+                    .as_ref()
+                    .and_then(|network| Some((network.node_address(index), storage?))),
             };
             machines::node(spec, name, connection, links)
         })

@@ -78,6 +78,48 @@ pub struct HostSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub ssh_config: Option<Utf8PathBuf>,
+    /// Its network devices. Default: those by which its addresses are reached.
+    #[serde(default, skip_serializing_if = "HostDevices::is_empty")]
+    pub devices: HostDevices,
+}
+
+/// Network devices of one machine, each by its name there, such as `eno1`: what is shaped, and what
+/// `set_up` gives an address or joins to the guests' bridge. Only those need naming that the
+/// machine's addresses do not lead to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping with `guest`, `migration` and `storage`, each a device's name"
+)]
+pub struct HostDevices {
+    /// What the guest network is reached by; under a bridge the port that leads out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$"))]
+    pub guest: Option<String>,
+    /// What the migration network is reached by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$"))]
+    pub migration: Option<String>,
+    /// What the storage network is reached by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$"))]
+    pub storage: Option<String>,
+}
+
+impl HostDevices {
+    /// Whether none is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// All that are named, by their networks.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("guest", &self.guest), ("migration", &self.migration), ("storage", &self.storage)]
+            .into_iter()
+            .filter_map(|(network, device)| Some((network, device.as_deref()?)))
+    }
 }
 
 /// The folder that all nodes share: exactly one of the two.

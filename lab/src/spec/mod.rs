@@ -7,7 +7,7 @@ mod proxmox;
 
 pub use check::LINK_RATE;
 pub use cidr::Ipv4Cidr;
-pub use machines::{HostSpec, NfsSpec, StorageSpec, VagrantSpec};
+pub use machines::{HostDevices, HostSpec, NfsSpec, StorageSpec, VagrantSpec};
 pub use proxmox::ProxmoxSpec;
 
 use crate::{
@@ -59,8 +59,9 @@ pub struct LabSpec {
     /// The machines of the provider `hosts`, by the nodes' names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosts: Option<BTreeMap<String, HostSpec>>,
-    /// Whether `lab-up` may set the machines of `hosts` up, by a playbook. Default: `false`, then
-    /// they are used as they are.
+    /// Whether `lab-up` may set the machines of `hosts` up, by the playbook of `qemu`: packages, the
+    /// guests' bridge and tap, addresses, shared folder. Nothing takes that back. Default: `false`,
+    /// then they are used as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_up: Option<bool>,
     /// How nodes get packages while `lab-up` sets them up: `cached`, through this machine, which
@@ -365,6 +366,19 @@ impl LabSpec {
     pub fn proxmox(&self) -> Option<ProxmoxSpec> {
         (self.hypervisor == HypervisorKind::Proxmox)
             .then(|| self.proxmox.clone().unwrap_or_default())
+    }
+
+    /// Whether its nodes are machines that one already has, and that a playbook may change.
+    #[must_use]
+    pub fn sets_up_hosts(&self) -> bool {
+        self.provider == Provider::Hosts && self.set_up == Some(true)
+    }
+
+    /// Whether links have the rates of the lab file while nothing is measured. Those of machines that
+    /// are used as they are do not: only experiments shape them, for as long as they last.
+    #[must_use]
+    pub fn shapes_at_rest(&self) -> bool {
+        self.provider != Provider::Hosts || self.sets_up_hosts()
     }
 
     /// Reads and checks a lab file's text; `file_name` is for the report.

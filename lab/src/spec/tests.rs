@@ -10,6 +10,18 @@ const BAD: &[(&str, &str)] = &[
         "hosts",
         "name: a\nprovider: hosts\nhypervisor: qemu\nvagrant: {}\nhosts:\n  node1: { ssh: '-oProxyCommand=x' }\n  node2: { ssh: root@b }\n  node4: { ssh: '' }\n",
     ),
+    (
+        "host_device_mistyped",
+        "name: a\nprovider: hosts\nhypervisor: qemu\nhosts:\n  node1: { ssh: a, devices: { guests: eno1 } }\n",
+    ),
+    (
+        "host_devices_named",
+        "name: a\nprovider: hosts\nhypervisor: qemu\nhosts:\n  node1: { ssh: a, devices: { guest: eno1, migration: eno1 } }\n  node2: { ssh: b, devices: { guest: 'a b', storage: eno3 } }\n  node3: { ssh: c }\n",
+    ),
+    (
+        "proxmox_on_hosts",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nset_up: true\nhosts: { node1: { ssh: a }, node2: { ssh: b }, node3: { ssh: c } }\n",
+    ),
     ("host_without_ssh", "name: a\nprovider: hosts\nhypervisor: qemu\nhosts: { node1: {} }\n"),
     (
         "vagrant",
@@ -193,6 +205,7 @@ const TAKES: &[&str] = &[
     "proxmox_without_proxmox",
     "proxmox",
     "proxmox_key",
+    "proxmox_on_hosts",
     "host_bits",
     "too_small",
     "loopback",

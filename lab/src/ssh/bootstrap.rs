@@ -9,7 +9,9 @@ use crate::{
 use anyhow::{Result, anyhow};
 use camino::Utf8Path;
 use std::time::Duration;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 
 /// How long `ssh` may take to end once the connection has.
 const ENDING: Duration = Duration::from_secs(5);
@@ -48,6 +50,26 @@ pub(super) async fn connect(target: &SshTarget, observer: &Utf8Path) -> Result<A
     let (target, settings) = (target.clone(), settings);
     let last_words = async move { why(&target, &settings, ending).await };
     Agent::over(stdout, stdin, last_words).await
+}
+
+/// What [`ask`]'s script ends with.
+const DONE: &str = "\nprecopy-lab done\n";
+
+/// Has `sh` on the other side run a script, and gives what it prints; nothing is put there.
+pub(super) async fn ask(target: &SshTarget, script: &str) -> Result<String> {
+    let settings = Settings::of(target).await?;
+    let script = format!("{script}\nprintf '\\nprecopy-lab done\\n'");
+    let remote = ["exec", "sh", "-c", &script, "precopy-lab"];
+    let Conversation { stdin, mut stdout, ending } =
+        ssh(target, &settings).arg(quote_all(remote)).converse()?;
+    drop(stdin);
+    let mut said = Vec::new();
+    let read = stdout.read_to_end(&mut said).await;
+    let said = String::from_utf8_lossy(&said);
+    match (read, said.strip_suffix(DONE)) {
+        (Ok(_), Some(said)) => Ok(said.to_owned()),
+        _ => Err(refused(target, &settings, ending).await),
+    }
 }
 
 /// Sends the observer where it is wanted; whether it is there then.

@@ -52,6 +52,20 @@ impl SshTarget {
     }
 }
 
+impl SshTarget {
+    /// Has `sh` there run a script as whoever logs in, and gives what it prints. Nothing is put onto
+    /// the machine for that.
+    ///
+    /// # Errors
+    /// As [`Self::connect`], and when the script does not come to its end.
+    pub async fn ask(&self, script: &str, deadline: Duration) -> Result<String> {
+        tokio::time::timeout(deadline, bootstrap::ask(self, script))
+            .await
+            .unwrap_or_else(|_| bail!("it did not answer within {} s", deadline.as_secs()))
+            .with_context(|| format!("failed to reach `{}` by SSH", self.host))
+    }
+}
+
 /// A machine that we are connected to, and can connect to again. Clones are the same connection.
 #[derive(Clone, Debug)]
 pub struct Connection {

@@ -53,6 +53,7 @@ pub async fn node(target: SshTarget, name: &str) -> (Node, Connection) {
         guest_device: device.clone(),
         migration_address: address,
         migration_device: device,
+        storage: None,
     };
     (machines::node(&spec, name, connection.clone(), links), connection)
 }

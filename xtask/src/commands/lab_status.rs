@@ -1,6 +1,7 @@
 //! `lab-status`: whether a lab is up, its nodes and links, what runs on them, and what other labs
 //! and leftovers there are. Changes nothing.
 
+mod machines;
 mod shaping;
 mod text;
 
@@ -14,13 +15,15 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use lab::{
     RunningLab,
-    facts::Facts,
-    hypervisor::qemu::on_node,
     node::Node,
-    provider::netns::{self, Labs, UpLab},
+    provider::{
+        hosts::{self, Looked},
+        netns::{self, Labs, UpLab},
+    },
     running,
     spec::{LabSpec, Provider},
 };
+use machines::{Declared, Machine, Unreachable};
 use serde::Serialize;
 use shaping::Shaping;
 use std::net::Ipv4Addr;
@@ -32,6 +35,9 @@ struct Status {
     up: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
+    /// The machines of a lab that is not up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    machines: Vec<Declared>,
     other_labs: Vec<Other>,
     leftovers: Vec<Utf8PathBuf>,
 }
@@ -46,6 +52,9 @@ struct Details {
     as_its_file_says: bool,
     folder: Utf8PathBuf,
     nodes: Vec<NodeStatus>,
+    /// Nodes that cannot be looked at now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreachable: Vec<Unreachable>,
 }
 
 #[derive(Serialize)]
@@ -63,15 +72,6 @@ struct NodeStatus {
     /// What the lab runs there; not known of other machines.
     #[serde(skip_serializing_if = "Option::is_none")]
     processes: Option<Vec<Running>>,
-}
-
-/// A node that is another machine.
-#[derive(Serialize)]
-struct Machine {
-    #[serde(rename = "host")]
-    facts: Facts,
-    /// The version of its QEMU; none where it has none that can be used.
-    qemu: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -123,13 +123,30 @@ async fn status(spec: &LabSpec, labs: Labs) -> anyhow::Result<Status> {
             });
         }
     }
-    if spec.provider != Provider::Netns
-        && let Some(lab) = running::find(spec).await?
-    {
-        details = Some(look_at_machines(spec, &lab).await?);
+    let mut declared = Vec::new();
+    match spec.provider {
+        Provider::Netns => {}
+        Provider::Vagrant => {
+            if let Some(RunningLab { spec: made_from, folder, nodes, .. }) =
+                running::find(spec).await?
+            {
+                let nodes = nodes.into_iter().map(|node| (node.name.clone(), Ok(node)));
+                let as_its_file_says = made_from == *spec;
+                details =
+                    Some(machines::look(spec, as_its_file_says, folder, nodes.collect()).await);
+            }
+        }
+        Provider::Hosts => match hosts::look(&spec.name).await? {
+            Some(Looked { spec: made_from, folder, nodes }) => {
+                let as_its_file_says = made_from == *spec;
+                details = Some(machines::look(spec, as_its_file_says, folder, nodes).await);
+            }
+            None => declared = machines::declared(hosts::glance(spec).await?),
+        },
     }
+    let lab = spec.name.clone();
     let up = details.is_some();
-    Ok(Status { lab: spec.name.clone(), up, details, other_labs, leftovers: labs.leftovers })
+    Ok(Status { lab, up, details, machines: declared, other_labs, leftovers: labs.leftovers })
 }
 
 async fn look(spec: &LabSpec, up: &UpLab) -> anyhow::Result<Details> {
@@ -146,6 +163,7 @@ async fn look(spec: &LabSpec, up: &UpLab) -> anyhow::Result<Details> {
         as_its_file_says: up.lab.spec == *spec,
         folder: up.lab.folder.clone(),
         nodes,
+        unreachable: Vec::new(),
     })
 }
 
@@ -161,25 +179,6 @@ async fn node_status(node: &Node) -> anyhow::Result<NodeStatus> {
         shaping: shaping::of(node).await?,
         machine: None,
         processes: None,
-    })
-}
-
-/// A lab whose nodes are other machines.
-async fn look_at_machines(spec: &LabSpec, lab: &RunningLab) -> anyhow::Result<Details> {
-    let binary = spec.qemu.as_ref().and_then(|qemu| qemu.binary.as_deref());
-    let mut nodes = Vec::new();
-    for node in &lab.nodes {
-        let choice = on_node::choose(node, binary).await.ok();
-        let qemu = choice.map(|choice| choice.qemu.full_version);
-        let machine = Some(Machine { facts: Facts::of(node).await?, qemu });
-        nodes.push(NodeStatus { machine, ..node_status(node).await? });
-    }
-    Ok(Details {
-        since: None,
-        supervisor_pid: None,
-        as_its_file_says: lab.spec == *spec,
-        folder: lab.folder.clone(),
-        nodes,
     })
 }
 

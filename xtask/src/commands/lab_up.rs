@@ -30,10 +30,9 @@ pub fn run(args: &LabUpArgs, colors: ColorChoice) -> exit::Result {
 
 async fn bring_up(args: &LabArgs, spec: LabSpec) -> exit::Result {
     let lab_failure = |error: anyhow::Error| Failure::new(Exit::Lab, error);
-    // Nodes that are machines of the lab's own are looked at step by step, each time.
-    if spec.provider != Provider::Vagrant
-        && let Some(up) = running::find(&spec).await.map_err(lab_failure)?
-    {
+    // Nodes that a playbook sets up are looked at step by step, each time.
+    let looks = spec.provider == Provider::Vagrant || spec.sets_up_hosts();
+    if !looks && let Some(up) = running::find(&spec).await.map_err(lab_failure)? {
         if up.spec != spec {
             let text = format!(
                 "the lab `{}` is up, but not as {} says now\n\nhint: `cargo xtask lab-down --lab {}`, then try again",

@@ -1,5 +1,6 @@
 //! From what was measured of a lab to findings. Pure.
 
+mod addresses;
 mod machines;
 mod number;
 mod storage;
@@ -18,6 +19,7 @@ pub fn judge(spec: &LabSpec, measured: &Measured, needs: &Needs) -> Vec<Finding>
     for way in &measured.ways {
         ways::judge(spec, way, &mut findings);
     }
+    addresses::judge(spec, &measured.addresses, &mut findings);
     storage::judge(spec, &measured.storage, needs, &mut findings);
     machines::clocks(measured, &mut findings);
     machines::judge(&measured.machines, needs, &mut findings);

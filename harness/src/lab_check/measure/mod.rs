@@ -3,6 +3,7 @@
 //! What does not disturb each other goes on at the same time; round trips and rates come after it,
 //! one at a time.
 
+mod addresses;
 mod machines;
 mod paths;
 pub mod rate;
@@ -58,8 +59,11 @@ pub async fn measure(lab: &RunningLab, asked: &Asked<'_>) -> Measured {
     let clocks_at = Instant::now();
     let first = clocks(&stations).await;
     let echoes = paths::echoes(lab, &stations).await;
-    let (mut ways, storage) =
-        tokio::join!(paths::ways(lab, &stations, &echoes), storage::look(&stations));
+    let (mut ways, storage, addresses) = tokio::join!(
+        paths::ways(lab, &stations, &echoes),
+        storage::look(&stations),
+        addresses::look(lab, &stations)
+    );
     paths::round_trips(&stations, &mut ways).await;
     drop(echoes);
     rate::of_ways(lab, &stations, &mut ways, asked.rates).await;
@@ -71,7 +75,7 @@ pub async fn measure(lab: &RunningLab, asked: &Asked<'_>) -> Measured {
         last,
         apart_s,
     });
-    Measured { machines, ways, storage, clocks: clocks.collect() }
+    Measured { machines, ways, storage, addresses, clocks: clocks.collect() }
 }
 
 /// Offsets of the clocks that are not this machine's.
@@ -103,14 +107,11 @@ where
     done.into_iter().map(|(_, given)| given).collect()
 }
 
-/// A station's address in the network of this name; `None` where the lab has no such network.
-fn address(lab: &RunningLab, station: &Station, network: &str) -> Option<Ipv4Addr> {
+/// A station's address in the network of this name; `None` where it has none.
+fn address(station: &Station, network: &str) -> Option<Ipv4Addr> {
     match network {
         "guest" => Some(station.node.guest_address),
         "migration" => Some(station.node.migration_address),
-        _ => {
-            let (_, network) = lab.spec.networks.all().find(|(name, _)| *name == network)?;
-            Some(network.node_address(station.index))
-        }
+        _ => station.node.storage_address,
     }
 }

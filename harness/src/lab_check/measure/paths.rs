@@ -27,7 +27,7 @@ pub async fn echoes(lab: &RunningLab, stations: &[Station]) -> Echoes {
     let jobs = stations.iter().cloned().map(|station| {
         let networks = lab.spec.networks.all();
         let addresses: Vec<String> = networks
-            .filter_map(|(name, _)| Some(format!("{}:{PORT}", address(lab, &station, name)?)))
+            .filter_map(|(name, _)| Some(format!("{}:{PORT}", address(&station, name)?)))
             .collect();
         async move {
             let echo = echo(&station, &addresses).await;
@@ -63,7 +63,7 @@ pub async fn ways(lab: &RunningLab, stations: &[Station], echoes: &Echoes) -> Ve
     let mut jobs = Vec::new();
     for (name, network) in lab.spec.networks.all() {
         for (from, to) in ring(stations) {
-            let Some(address) = address(lab, to, name) else { continue };
+            let Some(address) = address(to, name) else { continue };
             let echo = match echoes.get(&to.node.name) {
                 Some(Err(error)) => Some(format!("{error:#}")),
                 _ => None,

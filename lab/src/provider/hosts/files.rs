@@ -3,6 +3,7 @@
 use crate::{
     journal::{self, Resource},
     provider::machines,
+    shaping,
     ssh::{Connection, SshTarget},
 };
 use anyhow::{Context, Result};
@@ -18,9 +19,17 @@ const OBSERVER_FILE: &str = "observer";
 /// Removing some files.
 const REMOVING: Duration = Duration::from_secs(30);
 
-/// Removes our files from a node. Where we log in as another and become root, our program lies in
+/// Takes our shaping of links away and removes our files from a node; `$2` begins the line in which
+/// `tc` tells of such a shaping. Where we log in as another and become root, our program lies in
 /// the other's home; it is found as the parent of this shell.
 const REMOVE: &str = r#"set -eu
+if command -v tc >/dev/null; then
+  tc qdisc show | while read -r line; do
+    case $line in "$2 dev "*) ;; *) continue ;; esac
+    rest=${line#"$2 dev "}
+    case ${rest#* } in "root "*) tc qdisc del dev "${rest%% *}" root ;; esac
+  done
+fi
 rm -rf -- "$1/files"
 program=$(readlink "/proc/$PPID/exe")
 program=${program% (deleted)}
@@ -30,6 +39,7 @@ esac
 "#;
 
 /// What labs of one name have put on machines: a folder with a journal.
+#[derive(Debug)]
 pub(super) struct Files(Utf8PathBuf);
 
 impl Files {
@@ -41,6 +51,11 @@ impl Files {
     /// Whether a folder is one of these.
     pub fn is(folder: &Utf8Path) -> bool {
         folder.as_str().ends_with(SUFFIX)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Utf8Path {
+        &self.0
     }
 
     /// Our program.
@@ -90,6 +105,6 @@ impl Files {
 async fn remove_from(connection: &Connection) -> Result<()> {
     let agent = connection.agent();
     let folder = agent.about().folder.clone();
-    let argv = ["sh", "-c", REMOVE, "remove", &folder].map(str::to_owned);
+    let argv = ["sh", "-c", REMOVE, "remove", &folder, shaping::OURS].map(str::to_owned);
     crate::node::run(&agent, &argv, REMOVING).await.map(drop)
 }

@@ -6,24 +6,29 @@
 //! until `lab-down` has removed the files.
 
 mod files;
+mod prepare;
 
-use super::machines;
+use super::machines::{self, Glance, Links};
 use crate::{
     node::Node,
     running::{self, Lifetime, RunningLab},
     spec::LabSpec,
-    ssh::SshTarget,
+    ssh::{Connection, SshTarget},
     state::{self, Lock},
 };
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use files::Files;
-use std::fs;
+use std::{fs, time::Duration};
 
 /// The resolved lab file, in the lab's folder.
 const SPEC_FILE: &str = "lab.json";
 /// Held by the process that an ephemeral lab belongs to.
 const LOCK_FILE: &str = "lock";
+/// Held by who sets the machines up.
+const SET_UP_LOCK_FILE: &str = "set-up.lock";
+/// Reading devices and routes.
+const LOOKING: Duration = Duration::from_secs(30);
 
 /// What a lab of hosts lives by: its folder.
 #[derive(Debug)]
@@ -34,6 +39,11 @@ pub struct Keeper {
 }
 
 impl Keeper {
+    /// Whether the lab ends with who brought it up.
+    pub(crate) const fn is_ephemeral(&self) -> bool {
+        self.alone.is_some()
+    }
+
     /// Whether the lab has not been taken down. A node that is gone may come back.
     pub(crate) fn is_alive(&self) -> bool {
         self.folder.is_dir()
@@ -49,52 +59,41 @@ impl Drop for Keeper {
     }
 }
 
-/// Connects to all machines. `observer` is our static program.
-///
-/// # Errors
-/// When a lab of this name is up already, or a machine cannot be reached or is not as the lab file
-/// says.
-pub async fn up(spec: LabSpec, lifetime: Lifetime, observer: &Utf8Path) -> Result<RunningLab> {
-    let root = root()?;
-    let targets = targets(&spec)?;
-    let (keeper, files) = begin(&root, &spec, lifetime, observer, &targets)?;
-    let folder = keeper.folder.clone();
-    match nodes(&spec, &targets, &files).await {
-        Ok(nodes) => {
-            let keeper = running::Keeper::Hosts(keeper);
-            Ok(RunningLab { spec, folder, nodes, keeper })
-        }
-        Err(error) => {
-            drop(keeper);
-            if folder.exists() {
-                fs::remove_dir_all(&folder)
-                    .with_context(|| format!("failed to remove {folder}"))?;
-            }
-            Err(error)
-        }
-    }
+/// A lab that is being brought up: what it is on this machine is there.
+#[derive(Debug)]
+pub struct Begun {
+    keeper: Keeper,
+    files: Files,
+    targets: Vec<(String, SshTarget)>,
+    /// Whether it was up before; then it stays so, whatever comes.
+    was_up: bool,
 }
 
-/// Makes what a lab is on this machine.
-fn begin(
-    root: &Utf8Path,
-    spec: &LabSpec,
-    lifetime: Lifetime,
-    observer: &Utf8Path,
-    targets: &[(String, SshTarget)],
-) -> Result<(Keeper, Files)> {
+/// Begins to bring a lab up. `observer` is our static program. One that is to be set up may be up
+/// already, as it is here: then it is gone on with.
+///
+/// # Errors
+/// When a lab of this name is up already.
+pub fn begin(spec: &LabSpec, lifetime: Lifetime, observer: &Utf8Path) -> Result<Begun> {
+    let root = root()?;
+    let targets = targets(spec)?;
     let _alone = state::lock(&root.join("labs.lock"))?;
-    sweep(root)?;
+    sweep(&root)?;
     let name = match lifetime {
         Lifetime::Persistent => spec.name.clone(),
         Lifetime::Ephemeral => format!("{}.{}", spec.name, std::process::id()),
     };
     let folder = root.join(name);
-    if folder.exists() {
-        bail!(
-            "the lab `{}` is up already\n\nhint: `cargo xtask lab-down` takes it down",
-            spec.name
-        );
+    let was_up = folder.exists();
+    if was_up && !(spec.sets_up_hosts() && spec_of(&folder)?.as_ref() == Some(spec)) {
+        let but =
+            if spec.sets_up_hosts() { "up, but not as its file says now" } else { "up already" };
+        bail!("the lab `{}` is {but}\n\nhint: `cargo xtask lab-down` takes it down", spec.name);
+    }
+    let files = Files::of(&root, &spec.name);
+    if was_up {
+        files.will_be_on(&targets, observer)?;
+        return Ok(Begun { keeper: Keeper { folder, alone: None }, files, targets, was_up });
     }
     fs::create_dir(&folder).with_context(|| format!("failed to make {folder}"))?;
     let alone = match lifetime {
@@ -102,15 +101,201 @@ fn begin(
         Lifetime::Ephemeral => Some(state::lock(&folder.join(LOCK_FILE))?),
     };
     let keeper = Keeper { folder, alone };
-    let files = Files::of(root, &spec.name);
-    files.will_be_on(targets, observer)?;
+    files.will_be_on(&targets, observer)?;
     let path = keeper.folder.join(SPEC_FILE);
     fs::write(&path, serde_json::to_vec_pretty(spec)?)
         .with_context(|| format!("failed to write {path}"))?;
-    Ok((keeper, files))
+    Ok(Begun { keeper, files, targets, was_up })
 }
 
-/// Finds the lab of this name that [`up`] brought up to stay, and connects to its machines; `None`
+impl Begun {
+    /// Connects to all machines, in the order of the lab's nodes.
+    ///
+    /// # Errors
+    /// When one cannot be reached.
+    pub async fn connect(&self) -> Result<Vec<Connection>> {
+        machines::connect(&self.targets, &self.files.observer()).await
+    }
+
+    /// The lab's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Utf8Path {
+        &self.keeper.folder
+    }
+
+    /// A folder that outlasts the lab, until `lab-down` has removed our files everywhere: for what
+    /// was said while the machines were set up. One process at a time has it.
+    ///
+    /// # Errors
+    /// While another sets them up.
+    pub fn set_up_folder(&self) -> Result<(Utf8PathBuf, Lock)> {
+        let folder = self.files.folder();
+        let alone = state::try_lock(&folder.join(SET_UP_LOCK_FILE))?
+            .context("another command is setting these machines up\n\nhint: wait for it")?;
+        Ok((folder.to_owned(), alone))
+    }
+
+    /// What the lab lives by, now that it is up.
+    #[must_use]
+    pub fn finish(self) -> Keeper {
+        self.keeper
+    }
+
+    /// Gives the lab up, unless it was up before. What is on machines stays in its journal.
+    ///
+    /// # Errors
+    /// When its folder cannot be removed.
+    pub fn abandon(self) -> Result<()> {
+        let Self { keeper, was_up, .. } = self;
+        if was_up {
+            return Ok(());
+        }
+        let folder = keeper.folder.clone();
+        drop(keeper);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("failed to remove {folder}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The links of each machine as a playbook is to make them, in the order of the lab's nodes;
+/// `bridge` is the one that it makes for guests.
+///
+/// # Errors
+/// When a card is not known, or changing it would cost a machine something.
+pub async fn links_to_set_up(
+    spec: &LabSpec,
+    connections: &[Connection],
+    bridge: &str,
+) -> Result<Vec<Links>> {
+    let (mut all, mut failures) = (Vec::<Links>::new(), Vec::new());
+    for (index, (name, connection)) in spec.nodes.iter().zip(connections).enumerate() {
+        let argv = ["sh", "-c", prepare::LOOK].map(str::to_owned);
+        let said = crate::node::run(&connection.agent(), &argv, LOOKING).await;
+        let links = said
+            .and_then(|said| prepare::Machine::parse(&said))
+            .and_then(|machine| machine.links(spec, index, bridge));
+        match links {
+            Ok(links) => {
+                let same = |other: &&Links| {
+                    other.guest_address == links.guest_address
+                        || other.migration_address == links.migration_address
+                };
+                if let Some(at) = all.iter().position(|other| same(&other)) {
+                    let other = &spec.nodes[at];
+                    failures.push(format!("{name} would have an address of {other}"));
+                }
+                all.push(links);
+            }
+            Err(error) => failures.push(format!("{name}: {error:#}")),
+        }
+    }
+    machines::all_well(failures)?;
+    Ok(all)
+}
+
+/// Puts our program on machines of which no lab of this name is up and connects to them, to look
+/// at them; [`Looking::end`] removes it again.
+///
+/// # Errors
+/// When one cannot be reached.
+pub async fn begin_to_look(
+    spec: &LabSpec,
+    observer: &Utf8Path,
+) -> Result<(Looking, Vec<Connection>)> {
+    let root = root()?;
+    let files = Files::of(&root, &spec.name);
+    let had_files = files.folder().exists();
+    let targets = targets(spec)?;
+    {
+        let _alone = state::lock(&root.join("labs.lock"))?;
+        files.will_be_on(&targets, observer)?;
+    }
+    let looking = Looking { files, had_files };
+    match machines::connect(&targets, &looking.files.observer()).await {
+        Ok(connections) => Ok((looking, connections)),
+        Err(error) => {
+            // The journal is left, should a machine that has our program not answer now.
+            let _lab_down_removes_it = looking.end().await;
+            Err(error)
+        }
+    }
+}
+
+/// A look at machines of which no lab is up.
+#[derive(Debug)]
+pub struct Looking {
+    files: Files,
+    had_files: bool,
+}
+
+impl Looking {
+    /// Removes our program again, unless it was there before.
+    ///
+    /// # Errors
+    /// When a machine cannot be reached.
+    pub async fn end(self) -> Result<()> {
+        if self.had_files { Ok(()) } else { self.files.remove().await }
+    }
+}
+
+/// A lab that is up, looked at whether or not its machines can be reached.
+#[derive(Debug)]
+pub struct Looked {
+    /// What it was made from.
+    pub spec: LabSpec,
+    /// Its folder.
+    pub folder: Utf8PathBuf,
+    /// Its nodes in their order, each with its name and what is wrong with it otherwise.
+    pub nodes: Vec<(String, Result<Node>)>,
+}
+
+/// Asks every machine of a lab file what it is, in the lab's order: each with its node's name and
+/// where SSH finds it. Puts nothing onto them.
+///
+/// # Errors
+/// When an attempt is cut off.
+pub async fn glance(spec: &LabSpec) -> Result<Vec<(String, String, Result<Glance>)>> {
+    let attempts: Vec<_> = targets(spec)?
+        .into_iter()
+        .map(|(name, target)| {
+            let (spec, node) = (spec.clone(), name.clone());
+            let host = target.host.clone();
+            let asked = tokio::spawn(async move { machines::glance(&spec, &node, &target).await });
+            (name, host, asked)
+        })
+        .collect();
+    let mut glances = Vec::new();
+    for (name, host, asked) in attempts {
+        glances.push((name, host, asked.await.context("an attempt to connect ended early")?));
+    }
+    Ok(glances)
+}
+
+/// Looks at the lab of this name that `lab-up` left up; `None` when there is none.
+///
+/// # Errors
+/// When its folder cannot be read.
+pub async fn look(name: &str) -> Result<Option<Looked>> {
+    let root = root()?;
+    let folder = root.join(name);
+    let Some(spec) = spec_of(&folder)? else { return Ok(None) };
+    let files = Files::of(&root, name);
+    let mut nodes = Vec::new();
+    for (name, connection) in machines::reach(&targets(&spec)?, &files.observer()).await? {
+        let node = match connection {
+            Ok(connection) => machines::look(&spec, &name, connection).await,
+            Err(error) => Err(error),
+        };
+        nodes.push((name, node));
+    }
+    Ok(Some(Looked { spec, folder, nodes }))
+}
+
+/// Finds the lab of this name that was brought up to stay, and connects to its machines; `None`
 /// when there is none.
 ///
 /// # Errors

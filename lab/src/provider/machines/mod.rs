@@ -1,15 +1,19 @@
 //! What providers share whose nodes are machines of their own, reached by SSH.
 
-mod devices;
+pub(super) mod devices;
+mod glance;
+pub(super) mod uplink;
+
+pub use glance::{Glance, glance};
 
 use crate::{
     node::{GUEST_TAP, Node, Shell},
-    spec::LabSpec,
+    spec::{GUEST_SLOTS, HostDevices, Ipv4Cidr, LabSpec, Link},
     ssh::{Connection, SshTarget},
 };
 use anyhow::{Context, Result, anyhow, bail};
 use camino::Utf8Path;
-use devices::Link;
+use devices::Device;
 use std::{net::Ipv4Addr, time::Duration};
 
 /// How long one machine may take to let us in and get our program.
@@ -23,22 +27,25 @@ const LOOKING: Duration = Duration::from_secs(10);
 pub struct Links {
     /// Address in the guest network.
     pub guest_address: Ipv4Addr,
-    /// Device with that address.
+    /// Device by which that network is reached.
     pub guest_device: String,
     /// Address in the migration network.
     pub migration_address: Ipv4Addr,
-    /// Device with that address.
+    /// Device by which that network is reached.
     pub migration_device: String,
+    /// Address in the storage network and the device by which it is reached, where the lab has one.
+    pub storage: Option<(Ipv4Addr, String)>,
 }
 
-/// Connects to all machines at once, in the order of `targets`: a node's name and where it is.
+/// Connections to machines, each with its node's name, or why there is none.
+pub type Reached = Vec<(String, Result<Connection>)>;
+
+/// Tries to connect to all machines at once, in the order of `targets`: a node's name and where it
+/// is.
 ///
 /// # Errors
-/// With what is wrong with each machine that cannot be reached.
-pub async fn connect(
-    targets: &[(String, SshTarget)],
-    observer: &Utf8Path,
-) -> Result<Vec<Connection>> {
+/// When an attempt is cut off; what is wrong with a machine is in the answer.
+pub async fn reach(targets: &[(String, SshTarget)], observer: &Utf8Path) -> Result<Reached> {
     let attempts: Vec<_> = targets
         .iter()
         .map(|(_, target)| {
@@ -46,9 +53,25 @@ pub async fn connect(
             tokio::spawn(async move { Connection::open(target, &observer, CONNECTING).await })
         })
         .collect();
-    let (mut connections, mut failures) = (Vec::new(), Vec::new());
+    let mut reached = Vec::new();
     for ((name, _), attempt) in targets.iter().zip(attempts) {
-        match attempt.await.context("an attempt to connect ended early")? {
+        let connection = attempt.await.context("an attempt to connect ended early")?;
+        reached.push((name.clone(), connection));
+    }
+    Ok(reached)
+}
+
+/// Connects to all machines at once, in the order of `targets`.
+///
+/// # Errors
+/// With what is wrong with each machine that cannot be reached.
+pub async fn connect(
+    targets: &[(String, SshTarget)],
+    observer: &Utf8Path,
+) -> Result<Vec<Connection>> {
+    let (mut connections, mut failures) = (Vec::new(), Vec::new());
+    for (name, connection) in reach(targets, observer).await? {
+        match connection {
             Ok(connection) => connections.push(connection),
             Err(error) => failures.push(format!("{name}: {error:#}")),
         }
@@ -64,6 +87,7 @@ pub fn node(spec: &LabSpec, name: &str, connection: Connection, links: Links) ->
         name: name.to_owned(),
         guest_address: links.guest_address,
         migration_address: links.migration_address,
+        storage_address: links.storage.map(|(address, _)| address),
         guest_device: links.guest_device,
         migration_device: links.migration_device,
         tap: GUEST_TAP.to_owned(),
@@ -76,18 +100,19 @@ pub fn node(spec: &LabSpec, name: &str, connection: Connection, links: Links) ->
 /// order of the spec's nodes.
 ///
 /// # Errors
-/// When a machine has no address in a network, or several, or two machines the same.
+/// When a machine has no address in a network, or several, or two machines the same; when it is not
+/// clear which of its devices lead there.
 pub async fn nodes(spec: &LabSpec, connections: Vec<Connection>) -> Result<Vec<Node>> {
     let (mut nodes, mut failures) = (Vec::<Node>::new(), Vec::new());
     for (name, connection) in spec.nodes.iter().zip(connections) {
-        match links(spec, &connection).await {
-            Ok(links) => {
-                let same = nodes.iter().find(|node| node.guest_address == links.guest_address);
+        match look(spec, name, connection).await {
+            Ok(node) => {
+                let same = nodes.iter().find(|other| other.guest_address == node.guest_address);
                 if let Some(other) = same {
-                    let address = links.guest_address;
+                    let address = node.guest_address;
                     failures.push(format!("{name} has the address {address} of {}", other.name));
                 }
-                nodes.push(node(spec, name, connection, links));
+                nodes.push(node);
             }
             Err(error) => failures.push(format!("{name}: {error:#}")),
         }
@@ -96,25 +121,78 @@ pub async fn nodes(spec: &LabSpec, connections: Vec<Connection>) -> Result<Vec<N
     Ok(nodes)
 }
 
-async fn links(spec: &LabSpec, connection: &Connection) -> Result<Links> {
-    let argv = ["ip", "-json", "-4", "address", "show"].map(str::to_owned);
+/// The node that a machine is, with its links as they are found on it.
+///
+/// # Errors
+/// As [`nodes`].
+pub async fn look(spec: &LabSpec, name: &str, connection: Connection) -> Result<Node> {
+    let argv = ["ip", "-json", "-details", "address", "show"].map(str::to_owned);
     let text = crate::node::run(&connection.agent(), &argv, LOOKING).await?;
-    let links = devices::parse(&text)?;
-    for (name, network) in spec.networks.all() {
-        devices::find(&links, name, network.cidr)?;
-    }
-    let link = |name, network: &crate::spec::Network| devices::find(&links, name, network.cidr);
-    let Link { address: guest_address, device: guest_device } =
-        link("guest", &spec.networks.guest)?;
-    let Link { address: migration_address, device: migration_device } =
-        link("migration", &spec.networks.migration)?;
-    Ok(Links { guest_address, guest_device, migration_address, migration_device })
+    let links = links(spec, name, &devices::parse(&text)?)?;
+    Ok(node(spec, name, connection, links))
 }
 
-fn all_well(failures: Vec<String>) -> Result<()> {
+/// The links of the node of this name, whose machine has these devices.
+fn links(spec: &LabSpec, name: &str, devices: &[Device]) -> Result<Links> {
+    let chosen = chosen(spec, name);
+    let link = |network: &str, cidr: Ipv4Cidr, link: Option<Link>, chosen: &Option<String>| {
+        let Some(home) = devices::find(devices, network, cidr)? else {
+            bail!(
+                "it has no address in the {network} network {cidr}\n\nhint: its addresses are {}; \
+                 give the network's `cidr` in the lab file, or the machine an address in it",
+                devices::all(devices)
+            );
+        };
+        let key = format!("hosts.{name}.devices.{network}");
+        let device = uplink::of(devices, home.device, link, chosen.as_deref(), &key)?;
+        Ok((home.address, device.name.clone()))
+    };
+    let networks = &spec.networks;
+    let (guest_address, guest_device) =
+        link("guest", networks.guest.cidr, Some(Link::Guest), &chosen.guest)?;
+    let (migration_address, migration_device) =
+        link("migration", networks.migration.cidr, Some(Link::Migration), &chosen.migration)?;
+    let storage = match &networks.storage {
+        Some(network) => Some(link("storage", network.cidr, None, &chosen.storage)?),
+        None => None,
+    };
+    not_a_guests(spec, guest_address)?;
+    if guest_device == migration_device {
+        bail!(
+            "both the guest and the migration network are reached by `{guest_device}`: a rate of \
+             one would be that of both\n\nhint: give one of them a card, or a VLAN, of its own"
+        );
+    }
+    Ok(Links { guest_address, guest_device, migration_address, migration_device, storage })
+}
+
+/// Guests have the highest addresses.
+pub(super) fn not_a_guests(spec: &LabSpec, address: Ipv4Addr) -> Result<()> {
+    let guest = &spec.networks.guest;
+    if (0..GUEST_SLOTS).any(|slot| guest.guest_address(slot) == address) {
+        bail!(
+            "its address {address} is one of the {GUEST_SLOTS} highest of the guest network {}, \
+             which guests get\n\nhint: take a wider `cidr` in the lab file, or another address",
+            guest.cidr
+        );
+    }
+    Ok(())
+}
+
+/// The devices that the lab file names.
+pub(super) fn chosen(spec: &LabSpec, name: &str) -> HostDevices {
+    let host = spec.hosts.as_ref().and_then(|hosts| hosts.get(name));
+    host.map(|host| host.devices.clone()).unwrap_or_default()
+}
+
+/// An error of everything that is wrong with machines, if anything is.
+pub(super) fn all_well(failures: Vec<String>) -> Result<()> {
     match &failures[..] {
         [] => Ok(()),
         [one] => Err(anyhow!("{one}")),
         _ => bail!("{}", failures.join("\n\n")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,7 @@ pub(super) fn running(
         name: name.clone(),
         guest_address: spec.networks.guest.node_address(index),
         migration_address: spec.networks.migration.node_address(index),
+        storage_address: None,
         guest_device: network::GUEST_UPLINK.to_owned(),
         migration_device: network::MIGRATION_UPLINK.to_owned(),
         tap: GUEST_TAP.to_owned(),

@@ -2,7 +2,7 @@
 
 use super::{NAME_HINT, bad_name};
 use crate::{
-    spec::{HypervisorKind, LabSpec, Provider},
+    spec::{HostDevices, HypervisorKind, LabSpec, Provider},
     units::Bytes,
     yaml::{Parsed, Problem},
 };
@@ -12,6 +12,8 @@ use camino::Utf8Path;
 const LEAST_MEMORY: Bytes = Bytes(512 << 20);
 /// A node with less cannot hold its packages.
 const LEAST_DISK: Bytes = Bytes(4 << 30);
+/// Longest name of a device that the kernel allows.
+const DEVICE_CHARS: usize = 15;
 /// Longest prefix: names of libvirt's networks and bridges come from it.
 const PREFIX_CHARS: usize = 12;
 
@@ -45,13 +47,15 @@ fn sections(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
         let what = "a lab of namespaces gets no packages: its nodes share this machine's files";
         problems.push(parsed.problem(&["packages"], what.to_owned()).hint("leave it out"));
     }
-    if spec.set_up == Some(true) {
-        let what = "setting up machines that one already has is not built yet".to_owned();
-        problems.push(
-            parsed
-                .problem(&["set_up"], what)
-                .hint("set them up by hand, as `playbooks-templates/qemu.yaml.j2` does it"),
-        );
+    if spec.sets_up_hosts() && spec.hypervisor == HypervisorKind::Proxmox {
+        // Joining a cluster replaces /etc/pve, and root's authorized_keys becomes a link into it;
+        // /etc/network/interfaces, /etc/hosts and the root password are written anew.
+        let what = "Proxmox VE is not set up on machines that one already has: they would lose \
+                     root's SSH keys, root password and network configuration";
+        problems.push(parsed.problem(&["set_up"], what.to_owned()).hint(
+            "install Proxmox VE and make the cluster by hand, or take `provider: vagrant`, \
+              whose machines are made for it",
+        ));
     }
     if spec.provider == Provider::Netns && spec.networks.storage.is_some() {
         let what =
@@ -134,6 +138,44 @@ fn hosts(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
                     .hint("`user@host`, or a name from `~/.ssh/config`"),
             );
         }
+        devices(parsed, name, &host.devices, problems);
+    }
+}
+
+fn devices(
+    parsed: &Parsed<LabSpec>,
+    node: &str,
+    devices: &HostDevices,
+    problems: &mut Vec<Problem>,
+) {
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for (network, device) in devices.named() {
+        let at = ["hosts", node, "devices", network];
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if device.is_empty()
+            || device.len() > DEVICE_CHARS
+            || device.starts_with(['-', '.'])
+            || !device.chars().all(plain)
+        {
+            let what = format!("`{}` cannot be a network device", device.escape_debug());
+            problems
+                .push(parsed.problem(&at, what).hint("a name that `ip link` on the machine shows"));
+        }
+        if !parsed.value.networks.all().any(|(name, _)| name == network) {
+            let what = format!("this lab has no {network} network");
+            let hint = format!("leave it out, or declare `networks.{network}`");
+            problems.push(parsed.problem(&at, what).hint(hint));
+        }
+        if let Some((first, _)) = seen.iter().find(|(_, other)| *other == device) {
+            let what = format!("`{device}` is the device of the {first} network already");
+            problems.push(
+                parsed
+                    .problem(&at, what)
+                    .hint("give each network a card, or a VLAN, of its own")
+                    .also(parsed.at(&["hosts", node, "devices", first]), "the first"),
+            );
+        }
+        seen.push((network, device));
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::Task;
 use crate::{commands::lab_check::needs, equipment::Equipped};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use harness::{
-    lab_check::{self, Asked, LabCheck, Rates, judge},
+    lab_check::{self, Asked, LabCheck, Rates, Severity, What, judge},
     link_check::{self, LinkCheck},
     settings::MigrationNetwork,
 };
@@ -20,11 +20,24 @@ pub struct Checked {
     pub lab: LabCheck,
 }
 
+/// Guests would come into the way of whoever has their addresses, and be answered by them.
+fn refuse_taken(found: &LabCheck) -> Result<()> {
+    let faults: Vec<_> = found.of(Severity::Fail).collect();
+    let mut taken = faults.iter().filter(|finding| finding.what == What::GuestAddresses);
+    match taken.next() {
+        Some(finding) => {
+            let remedy = finding.remedy.as_deref().unwrap_or_default();
+            bail!("{}\n\nhint: {remedy}", finding.words())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Checks the lab as it is, then the link of each network and rate of the plan, each over a
 /// different pair of nodes.
 ///
 /// # Errors
-/// When a link cannot be shaped.
+/// When a link cannot be shaped, or somebody has an address of guests.
 pub async fn check(lab: &RunningLab, task: &Task, equipped: &Equipped) -> Result<Checked> {
     let equipment = &equipped.equipment;
     let asked = Asked {
@@ -34,6 +47,7 @@ pub async fn check(lab: &RunningLab, task: &Task, equipped: &Equipped) -> Result
         needs: needs(&task.plan),
     };
     let mut found = lab_check::check(lab, &asked).await;
+    refuse_taken(&found)?;
     let own = lab.spec.networks.migration.link_rate;
     let trials = task.plan.trials.iter();
     let wanted: BTreeSet<(MigrationNetwork, Option<BitRate>)> = trials

@@ -18,6 +18,7 @@ pub fn render(status: &Status, file: &Utf8Path, colors: ColorChoice) -> String {
         None => {
             lines.push(format!("the lab `{}` is {}", status.lab, paint.strong("not up")));
             lines.push(format!("hint: `cargo xtask lab-up --lab {file}` brings it up"));
+            declared(&status.machines, paint, &mut lines);
         }
     }
     if !status.other_labs.is_empty() {
@@ -49,6 +50,10 @@ fn up(status: &Status, details: &Details, file: &Utf8Path, paint: Paint, lines: 
         let text = format!("{file} says something else now; `lab-down`, then `lab-up`, applies it");
         lines.push(format!("{} {text}", paint.warning("warning:")));
     }
+    unreachable(&details.unreachable, paint, lines);
+    if details.nodes.is_empty() {
+        return;
+    }
     lines.push(String::new());
     let mut table = aligned([Align::Left; 6], &links(&details.nodes));
     if let Some(head) = table.first_mut() {
@@ -79,6 +84,52 @@ fn up(status: &Status, details: &Details, file: &Utf8Path, paint: Paint, lines: 
     lines.extend(
         aligned([Align::Left, Align::Right, Align::Left], &processes).into_iter().map(shorten),
     );
+}
+
+/// What is wrong may have several paragraphs, and all of them belong to the node.
+fn indented(why: &str) -> impl Iterator<Item = String> {
+    why.lines().filter(|line| !line.is_empty()).map(|line| format!("  {line}"))
+}
+
+/// Nodes that do not answer.
+fn unreachable(nodes: &[super::Unreachable], paint: Paint, lines: &mut Vec<String>) {
+    for node in nodes {
+        lines.push(String::new());
+        lines.push(format!("{} {} cannot be looked at:", paint.error("lost:"), node.name));
+        lines.extend(indented(&node.why));
+    }
+}
+
+/// The machines of a lab that is not up.
+fn declared(machines: &[super::Declared], paint: Paint, lines: &mut Vec<String>) {
+    if machines.is_empty() {
+        return;
+    }
+    let head = ["node", "by SSH", "answers", "guest network", "migration network", "Linux", "QEMU"];
+    let mut rows = vec![head.map(str::to_owned)];
+    for machine in machines {
+        let link = |network: &str| {
+            let link = machine.links.iter().find(|link| link.network == network);
+            link.map_or_else(|| "-".to_owned(), |it| format!("{} by {}", it.address, it.device))
+        };
+        let (name, ssh) = (machine.name.clone(), machine.ssh.clone());
+        let answers = if machine.reachable { "yes" } else { "no" }.to_owned();
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let (kernel, qemu) = (or_none(&machine.kernel), or_none(&machine.qemu));
+        rows.push([name, ssh, answers, link("guest"), link("migration"), kernel, qemu]);
+    }
+    lines.push(String::new());
+    let mut table = aligned([Align::Left; 7], &rows);
+    if let Some(head) = table.first_mut() {
+        *head = paint.strong(head);
+    }
+    lines.append(&mut table);
+    for machine in machines {
+        let Some(why) = &machine.why else { continue };
+        lines.push(String::new());
+        lines.push(format!("{}:", paint.warning(&machine.name)));
+        lines.extend(indented(why));
+    }
 }
 
 /// A row for each link of each node.
