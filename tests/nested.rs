@@ -30,9 +30,15 @@ fn three_virtual_machines_are_a_lab() {
     let lab = Nested { sandbox: &sandbox, file: shipped("labs/vagrant-qemu.yaml") };
 
     // Killed while the box is built, while the nodes boot, and while they are set up.
+    let mut three = String::new();
     for moment in ["s: packages of Debian", "Waiting for domain", "network, node"] {
         let mut running = lab.start(&["lab-up"], &[]);
-        let line = running.line(|line| line.contains(moment));
+        let line = running.line(|line| {
+            if line.contains("nodes up after") {
+                line.clone_into(&mut three);
+            }
+            line.contains(moment)
+        });
         running.signal(Signal::KILL);
         assert_eq!(running.end().code, None, "killed at: {line}");
     }
@@ -60,7 +66,8 @@ fn three_virtual_machines_are_a_lab() {
         moved(GUESTS)
     );
 
-    lab.loses_a_node();
+    let one = lab.loses_a_node();
+    eprintln!("booting: {three}; alone, beside two that idle: {one}");
 
     let down = sandbox.start(&["lab-down", "--lab", lab.file.as_str()]).patient(PATIENCE).succeed();
     eprintln!("{}{}", down.stdout, down.stderr);
@@ -108,14 +115,16 @@ impl Nested<'_> {
         run.records().expect("read").records
     }
 
-    /// A node dies in the first of two trials, and is made to run again for the second.
-    fn loses_a_node(&self) {
+    /// A node dies in the first of two trials, and is made to run again for the second. Gives what
+    /// was said of its start.
+    fn loses_a_node(&self) -> String {
         let text = fs::read_to_string(shipped("experiments/nested.yaml")).expect("read");
         let two = text.replace("[100 pages/s, 400 pages/s]", "100 pages/s");
         let two =
             two.replace("replicates: 3", "replicates: 2").replace("name: nested", "name: lost");
         assert_ne!(text, two);
         let file = self.sandbox.file("lost.yaml", &two);
+        let mut one = String::new();
         let records = self.experiment("lost", &file, |mut running| {
             let target =
                 running.until("a target", || NODES.into_iter().find(|node| self.waits(node)));
@@ -125,12 +134,14 @@ impl Nested<'_> {
             let next = running.line(|line| line.contains("[2/2]"));
             assert!(next.contains(&format!("{target} does not answer: waiting for it")), "{next}");
             let back = self.start(&["lab-up"], &[]).succeed();
-            eprintln!("{}", back.stderr);
+            let said = back.stderr.lines().find(|line| line.contains("node up after"));
+            one.push_str(said.unwrap_or("it ran already"));
             running
         });
         let outcomes: Vec<_> = records.iter().map(|record| record.outcome).collect();
         assert_eq!(outcomes, [Outcome::Failed, Outcome::Completed], "{records:#?}");
         sound(&records[1..], 1);
+        one
     }
 
     /// Whether a guest is awaited on the node.

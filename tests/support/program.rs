@@ -94,7 +94,7 @@ impl Running {
     }
 
     /// Waits for a line on stderr that holds.
-    pub fn line(&mut self, holds: impl Fn(&str) -> bool) -> String {
+    pub fn line(&mut self, mut holds: impl FnMut(&str) -> bool) -> String {
         loop {
             let line = self.lines.recv_timeout(self.patience);
             let line = line.unwrap_or_else(|_| panic!("the line did not come:\n{}", self.stderr));
