@@ -12,6 +12,7 @@ mod endpoint;
 pub mod error;
 mod fingerprint;
 mod form;
+pub mod guest;
 pub mod info_migrate;
 mod lenient;
 pub mod migration_log;
