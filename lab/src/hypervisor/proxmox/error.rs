@@ -1,8 +1,6 @@
 //! What can go wrong between here and Proxmox, and what helps.
 
-use super::{
-    answer, fingerprint::Fingerprint, migration_log::MigrationLog, upid::Upid,
-};
+use super::{answer, fingerprint::Fingerprint, migration_log::MigrationLog, upid::Upid};
 use std::{collections::BTreeMap, fmt};
 
 /// A call that did not do what it was to do.

@@ -15,6 +15,7 @@ mod form;
 pub mod guest;
 pub mod info_migrate;
 mod lenient;
+pub mod migrate;
 pub mod migration_log;
 mod reads;
 mod secret;

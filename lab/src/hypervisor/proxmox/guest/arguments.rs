@@ -90,7 +90,13 @@ mod tests {
     fn it_reads_as_what_was_recorded() {
         let [chardev, socket, mon, control] = monitor("/run/qemu-server/201.lab".into());
         let words = [
-            &chardev, &socket, &mon, &control, "-kernel", "/mnt/shared/boot/vmlinuz", "-append",
+            &chardev,
+            &socket,
+            &mon,
+            &control,
+            "-kernel",
+            "/mnt/shared/boot/vmlinuz",
+            "-append",
             "console=ttyS0 quiet dmb=48",
         ];
         assert_eq!(

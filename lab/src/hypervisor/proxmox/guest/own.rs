@@ -41,9 +41,9 @@ impl Guest {
         let all = client.resources("vm").await?;
         let taken: BTreeSet<u32> = all.iter().filter_map(|guest| guest.vmid).collect();
         for vmid in spec.ours.ids.clone().filter(|vmid| !taken.contains(vmid)) {
-            let config = spec.config(vmid).map_err(|error| {
-                Error::new(asked(), Fault::Settings { why: error.to_string() })
-            })?;
+            let config = spec
+                .config(vmid)
+                .map_err(|error| Error::new(asked(), Fault::Settings { why: error.to_string() }))?;
             let form = config.iter().fold(Form::new(), |form, (key, value)| form.with(key, value));
             let start = Start {
                 method: Method::POST,
