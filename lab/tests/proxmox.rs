@@ -7,6 +7,8 @@ mod pve;
 mod comparison;
 #[path = "proxmox/faults.rs"]
 mod faults;
+#[path = "proxmox/guests.rs"]
+mod guests;
 #[path = "proxmox/logs.rs"]
 mod logs;
 #[path = "proxmox/lost.rs"]

@@ -1,6 +1,8 @@
 //! What the double knows.
 
 use super::{
+    qemu::Real,
+    real::Pending,
     request::{Reply, Request},
     tasks::Task,
     vms::Vm,
@@ -48,6 +50,10 @@ pub struct World {
     pub cut_handshakes: usize,
     /// What lists of tasks are like.
     pub listing: Listing,
+    /// What runs VMs, where true QEMUs do.
+    pub real: Option<Real>,
+    /// What tasks have yet to do with them.
+    pub(super) pending: Vec<Pending>,
     /// All that was asked.
     pub asked: Vec<Request>,
     pub(super) failures: Vec<(String, Failure)>,
@@ -105,6 +111,8 @@ impl World {
             lines_a_look: usize::MAX,
             cut_handshakes: 0,
             listing: Listing::True,
+            real: None,
+            pending: Vec::new(),
             asked: Vec::new(),
             failures: Vec::new(),
             counter: 0,
