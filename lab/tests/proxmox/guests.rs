@@ -3,14 +3,18 @@
 use crate::pve::{Double, Failure, Reply, World};
 use lab::{
     hypervisor::proxmox::{
-        Fault,
-        guest::{self, Boot, Guest, GuestSpec, MonitorFolder, Ours, Stale},
-        migrate::MigrationOrder,
+        Fault, Form, Start,
+        guest::{self, Boot, Existing, Guest, GuestSpec, MonitorFolder, Ours, Stale},
+        migrate::{MigrationOrder, Watching, migrate},
+        tasks::Exit,
     },
+    hypervisor::qemu::migration::End,
     spec::MigrationType,
     units::Bytes,
 };
 use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(60);
 
 pub fn ours() -> Ours {
     Ours { ids: 9100..=9103, tag: Ours::TAG.to_owned() }
@@ -109,6 +113,79 @@ async fn a_sweep_removes_ours_and_nothing_else() {
     let left: Vec<u32> = double.world().vms.iter().map(|vm| vm.vmid).collect();
     assert_eq!(left, [101, 9101]);
     assert_eq!(guest::sweep(&client, &ours()).await.unwrap(), []);
+}
+
+/// The harness was killed while a guest of ours was on its way.
+#[tokio::test]
+async fn a_sweep_ends_what_is_under_way() {
+    let double = Double::start(World::cluster()).await;
+    let client = double.root();
+    let guest = Guest::create(&client, "pve1", &spec(cd())).await.unwrap();
+    guest.start(&client).await.unwrap();
+    double.world().lines_a_look = 0;
+    let form = Form::new().with("target", "pve2").with_flag("online", true);
+    let start = Start::of_vm("pve1", guest.vmid, "migrate", "qmigrate", form);
+    let upid = client.start(&start).await.unwrap();
+    double.world().lines_a_look = 1;
+    let swept = guest::sweep(&client, &ours()).await.unwrap();
+    assert_eq!(swept.len(), 1);
+    assert_eq!(client.task(&upid).await.unwrap().exitstatus.unwrap(), "migration problems");
+    assert_eq!(double.world().vms.len(), 1);
+}
+
+#[tokio::test]
+async fn a_vm_of_somebody_is_migrated_and_put_back() {
+    let double = Double::start(World::cluster()).await;
+    let client = double.token();
+    let log = include_str!("../recordings/logs/lab-escalation.log");
+    double.world().migration = (log.lines().map(str::to_owned).collect(), "OK".to_owned());
+    let vm = Existing::find(&client, 101, "pve3").await.unwrap();
+    assert_eq!(vm.home, "pve1");
+    assert!(vm.put_back(&client, LONG).await.unwrap().is_none(), "it is there");
+    let order = vm.order("pve1", "pve3", LONG);
+    let migration = migrate(&client, &order, &Watching::Nothing, |_| ()).await.unwrap();
+    assert_eq!(migration.log.end, End::Completed(serde_json::Value::Null));
+    assert_eq!((migration.node.as_deref(), migration.task.increases.len()), (Some("pve3"), 5));
+    let back = vm.put_back(&client, LONG).await.unwrap().expect("moved");
+    assert_eq!(back.node.as_deref(), Some("pve1"));
+    let mut changes: Vec<String> =
+        double.world().asked.iter().filter(|r| r.method != "GET").map(|r| r.name()).collect();
+    changes.dedup();
+    assert_eq!(changes, ["POST /nodes/pve1/qemu/101/migrate", "POST /nodes/pve3/qemu/101/migrate"]);
+    let none = Existing::find(&client, 102, "pve3").await.unwrap_err();
+    assert!(matches!(none.fault(), Fault::Unfit { vmid: 102, .. }), "{none}");
+}
+
+/// By its words, and with what helps; nothing is left on the target or locked.
+#[tokio::test]
+async fn a_migration_that_fails_says_why() {
+    let double = Double::start(World::cluster()).await;
+    double.world().nodes.insert("pve3".to_owned(), false);
+    let order = order(101, "pve1", "pve3");
+    let migration = migrate(&double.token(), &order, &Watching::Nothing, |_| ()).await.unwrap();
+    let End::Failed(words) = &migration.log.end else { panic!("{migration:?}") };
+    assert!(words.contains("Can't connect to destination address"), "{words}");
+    assert!(words.contains("hint: the target is down"), "{words}");
+    assert_eq!((migration.node.as_deref(), migration.left_locked), (Some("pve1"), None));
+}
+
+/// Its task ends without a last word, and the lock stays.
+#[tokio::test]
+async fn a_migration_that_is_killed_leaves_a_lock_that_can_be_taken_away() {
+    let double = Double::start(World::cluster()).await;
+    let lines = vec!["2026-11-22 10:10:19 set migration capabilities".to_owned()];
+    double.world().migration = (lines, "unexpected status".to_owned());
+    double.world().leaves_lock = true;
+    let client = double.root();
+    let order = order(101, "pve1", "pve2");
+    let migration = migrate(&client, &order, &Watching::Nothing, |_| ()).await.unwrap();
+    assert!(matches!(migration.log.end, End::Failed(_)), "{migration:?}");
+    assert_eq!(
+        (migration.exit, migration.left_locked),
+        (Some(Exit::Killed), Some("migrate".to_owned()))
+    );
+    assert_eq!(guest::free(&client, "pve1", 101).await.unwrap(), Stale::Lock);
+    assert_eq!(double.world().vm(101).unwrap().lock, None);
 }
 
 #[tokio::test]

@@ -95,8 +95,9 @@ impl World {
         let (good, to) =
             (task.exit == "OK" || task.exit.starts_with("WARNINGS"), task.moves_to.clone());
         let id = task.id.parse().unwrap_or(0);
+        let leaves_lock = self.leaves_lock;
         if let Some(vm) = self.vm(id) {
-            vm.lock = None;
+            vm.lock = vm.lock.take().filter(|_| leaves_lock);
             if let (true, Some(to)) = (good, to) {
                 vm.node = to;
             }

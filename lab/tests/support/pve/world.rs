@@ -44,6 +44,8 @@ pub struct World {
     pub lock_wait: Duration,
     /// What the next migrations write, and how they exit.
     pub migration: (Vec<String>, String),
+    /// Whether the next migrations are killed: their locks stay.
+    pub leaves_lock: bool,
     /// Lines that a running task writes from one look to the next.
     pub lines_a_look: usize,
     /// Connections to come that are cut while TLS begins.
@@ -108,6 +110,7 @@ impl World {
             has_messages: true,
             lock_wait: Duration::from_millis(50),
             migration: (vec!["TASK OK".to_owned()], "OK".to_owned()),
+            leaves_lock: false,
             lines_a_look: usize::MAX,
             cut_handshakes: 0,
             listing: Listing::True,

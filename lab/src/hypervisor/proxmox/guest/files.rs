@@ -20,7 +20,7 @@ pub async fn same_on_all(nodes: &[Node], file: &Utf8Path) -> Result<String> {
     }
     let (_, first) = hashes.first().context("no node to look at")?;
     if hashes.iter().any(|(_, hash)| hash != first) {
-        let each: Vec<String> = hashes.iter().map(|(n, h)| format!("{n} has {:.12}…", h)).collect();
+        let each: Vec<String> = hashes.iter().map(|(n, h)| format!("{n} has {h:.12}…")).collect();
         bail!(
             "{file} is not the same on every node: {}\n\nhint: put it on a storage that all nodes \
              share, or copy it to each",

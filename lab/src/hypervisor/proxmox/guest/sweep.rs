@@ -1,7 +1,7 @@
 //! Removing what earlier runs left: VMs with our tag and an id of ours, and no others.
 
 use super::{
-    own::Guest,
+    own::{DEADLINE, Guest},
     spec::Ours,
     stale::{self, Stale},
 };
@@ -35,13 +35,23 @@ pub async fn find(client: &Client, ours: &Ours) -> Result<Vec<Guest>, Error> {
     Ok(found)
 }
 
-/// Removes them all, running or not, and takes away the locks of what was killed.
+/// Removes them all, running or not: ends what is still done with them, such as a migration, and
+/// takes away the locks of what was killed.
 ///
 /// # Errors
 /// At the first that cannot be removed.
 pub async fn sweep(client: &Client, ours: &Ours) -> Result<Vec<Swept>, Error> {
     let mut swept = Vec::new();
     for guest in find(client, ours).await? {
+        let tasks = client.cluster_tasks().await?;
+        let id = guest.vmid.to_string();
+        for task in tasks.iter().filter(|task| task.upid.id() == id && task.status.is_none()) {
+            client.stop_task(&task.upid).await?;
+            client.follow(&task.upid, client.patience.pause, DEADLINE, |_| ()).await?;
+        }
+        // A migration that was not ended in time may have moved it.
+        let Some(node) = client.node_of(guest.vmid).await? else { continue };
+        let guest = Guest { node, ..guest };
         let stale = stale::free(client, &guest.node, guest.vmid).await?;
         guest.destroy(client, ours).await?;
         swept.push(Swept { guest, stale });

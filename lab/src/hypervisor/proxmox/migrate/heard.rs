@@ -72,6 +72,8 @@ impl Heard {
         live: &mut impl FnMut(Live<'_>),
         enough: impl Fn(&Self) -> bool,
     ) -> bool {
+        // What has arrived is taken in any case, the task's last lines above all.
+        self.take_arrived(heard, live);
         let hearing = async {
             while !enough(self) {
                 let Some(said) = heard.recv().await else { return };
@@ -79,7 +81,18 @@ impl Heard {
             }
         };
         let _late = timeout(patience, hearing).await;
+        self.take_arrived(heard, live);
         enough(self)
+    }
+
+    fn take_arrived(
+        &mut self,
+        heard: &mut UnboundedReceiver<Said>,
+        live: &mut impl FnMut(Live<'_>),
+    ) {
+        while let Ok(said) = heard.try_recv() {
+            self.take(said, live);
+        }
     }
 
     /// Whether an end that was there is not any more; one that never was is not there either.

@@ -57,9 +57,9 @@ pub enum Watching {
     /// By the VM's second monitor on both nodes.
     Monitors {
         /// Where the VM is.
-        source: Monitor,
+        source: Box<Monitor>,
         /// Where it goes.
-        target: Monitor,
+        target: Box<Monitor>,
     },
     /// By what the source's monitor says through the API.
     Api(InfoMigrateFormat),
@@ -95,7 +95,7 @@ pub async fn migrate(
         (Some(Ok(open)), Watching::Monitors { target, .. }) => {
             by_monitor = true;
             watchers.spawn(watch::source(open, asked, said.clone(), cancelled));
-            watchers.spawn(watch::target(target.clone(), said.clone()));
+            watchers.spawn(watch::target((**target).clone(), said.clone()));
         }
         (Some(Err(error)), _) => heard.troubles.push(format!("no monitor: {error:#}")),
         _ => {}
