@@ -53,18 +53,18 @@ struct Cluster {
     nodes: Vec<Node>,
     guest: Guest,
     _servers: Servers,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
-/// Three nodes and a guest on pve1 that runs; `None` where this machine lacks a program.
+/// Two nodes and a guest on pve1 that runs; `None` where this machine lacks a program.
 async fn cluster(pause: u32, speed: Option<u64>) -> Option<Cluster> {
     let temporary = tempfile::tempdir().expect("a folder");
     let folder = Utf8Path::from_path(temporary.path()).expect("UTF-8").to_owned();
     let real = Real::find(folder.clone())?;
     let servers = Servers::start().await?;
     let targets = ["pve1", "pve2"].map(|name| (name.to_owned(), servers.target(&[])));
-    let connections = machines::connect(&targets, observer()).await.unwrap();
-    let lab = LabSpec::read("../labs/hosts.example.yaml".into()).unwrap();
+    let connections = machines::connect(&targets, observer()).await.expect("nodes");
+    let lab = LabSpec::read("../labs/hosts.example.yaml".into()).expect("shipped");
     let links = Links {
         guest_address: Ipv4Addr::LOCALHOST,
         guest_device: "lo".to_owned(),
@@ -78,9 +78,9 @@ async fn cluster(pause: u32, speed: Option<u64>) -> Option<Cluster> {
         .collect();
 
     let file = folder.join("guest.elf");
-    std::fs::write(&file, kernel(pause)).unwrap();
-    assert_eq!(same_on_all(&nodes, &file).await.unwrap().len(), 64);
-    let missing = same_on_all(&nodes, &folder.join("none")).await.unwrap_err();
+    std::fs::write(&file, kernel(pause)).expect("written");
+    assert_eq!(same_on_all(&nodes, &file).await.expect("the same").len(), 64);
+    let missing = same_on_all(&nodes, &folder.join("none")).await.expect_err("none");
     assert!(format!("{missing:#}").contains("No such file"), "{missing:#}");
 
     let double = Double::start(World::cluster()).await;
@@ -89,23 +89,23 @@ async fn cluster(pause: u32, speed: Option<u64>) -> Option<Cluster> {
     let boot = Boot::Kernel { file, command_line: String::new() };
     let monitor = Some(MonitorFolder::default());
     let spec = GuestSpec { monitor, migrate_speed_mib_s: speed, ..spec(boot) };
-    let guest = Guest::create(&client, "pve1", &spec).await.unwrap();
-    guest.start(&client).await.unwrap();
+    let guest = Guest::create(&client, "pve1", &spec).await.expect("made");
+    guest.start(&client).await.expect("started");
     // It has been all over its memory.
     let last_page = async || {
         let said = client.monitor("pve1", guest.vmid, "xp /1wx 0x17ff000").await?;
         anyhow::ensure!(!said.trim().ends_with("0x00000000"), "{said}");
         Ok(())
     };
-    lab::wait::until(PAUSE, LONG, last_page).await.unwrap();
-    Some(Cluster { double, client, nodes, guest, _servers: servers, _folder: temporary })
+    lab::wait::until(PAUSE, LONG, last_page).await.expect("it works");
+    Some(Cluster { double, client, nodes, guest, _servers: servers, folder: temporary })
 }
 
 impl Cluster {
     fn monitor(&self, index: usize) -> Monitor {
         let node = self.nodes[index].clone();
         let world = self.double.world();
-        let folder = MonitorFolder(world.real.as_ref().unwrap().folder(&node.name));
+        let folder = MonitorFolder(world.real.as_ref().expect("true QEMUs").folder(&node.name));
         Monitor { node, socket: folder.socket(self.guest.vmid) }
     }
 
@@ -120,7 +120,7 @@ impl Cluster {
             Live::Sample(_) => samples += 1,
             Live::Line(_) => lines += 1,
         };
-        let migration = migrate(&self.client, &order, watching, live).await.unwrap();
+        let migration = migrate(&self.client, &order, watching, live).await.expect("begun");
         assert_eq!((samples, lines), (migration.log.samples.len(), migration.lines.len()));
         migration
     }
@@ -130,7 +130,7 @@ impl Cluster {
 async fn a_migration_is_watched_from_both_ends() {
     let Some(cluster) = cluster(200_000, Some(20)).await else { return };
     let migration = cluster.migrate(LONG, &cluster.monitors()).await;
-    let told = format!("{:#?}", migration);
+    let told = format!("{migration:#?}");
     let End::Completed(last) = &migration.log.end else { panic!("{told}") };
     assert_eq!(last["status"], "completed", "{told}");
     assert_eq!((migration.node.as_deref(), &migration.left_locked), (Some("pve2"), &None));
@@ -172,7 +172,7 @@ async fn a_migration_is_watched_from_both_ends() {
 async fn one_that_does_not_converge_is_cancelled() {
     let Some(cluster) = cluster(1, Some(2)).await else { return };
     let migration = cluster.migrate(Duration::from_secs(3), &cluster.monitors()).await;
-    let told = format!("{:#?}", migration);
+    let told = format!("{migration:#?}");
     assert!(matches!(migration.log.end, End::TimedOut(_)), "{told}");
     assert_eq!(migration.node.as_deref(), Some("pve1"));
     assert!(migration.task.was_cancelled() && migration.left_locked.is_none(), "{told}");
@@ -185,7 +185,7 @@ async fn without_a_monitor_the_api_says_how_it_is() {
     let Some(cluster) = cluster(200_000, Some(20)).await else { return };
     let watching = Watching::Api(InfoMigrateFormat::Lines);
     let migration = cluster.migrate(LONG, &watching).await;
-    let told = format!("{:#?}", migration);
+    let told = format!("{migration:#?}");
     assert!(matches!(migration.log.end, End::Completed(_)), "{told}");
     assert!(migration.log.samples.len() > 1 && migration.log.events.is_empty(), "{told}");
     let sent = |n: usize| migration.log.samples[n].raw["ram"]["transferred"].as_u64().unwrap();
@@ -196,7 +196,7 @@ async fn without_a_monitor_the_api_says_how_it_is() {
 #[tokio::test]
 async fn a_kernel_that_the_target_lacks_fails_it_in_qemus_words() {
     let Some(cluster) = cluster(200_000, None).await else { return };
-    std::fs::remove_file(cluster._folder.path().join("guest.elf")).unwrap();
+    std::fs::remove_file(cluster.folder.path().join("guest.elf")).unwrap();
     let migration = cluster.migrate(LONG, &cluster.monitors()).await;
     let End::Failed(words) = &migration.log.end else { panic!("{migration:#?}") };
     assert!(words.contains("guest.elf"), "{words}");
