@@ -188,8 +188,11 @@ async fn without_a_monitor_the_api_says_how_it_is() {
     let told = format!("{migration:#?}");
     assert!(matches!(migration.log.end, End::Completed(_)), "{told}");
     assert!(migration.log.samples.len() > 1 && migration.log.events.is_empty(), "{told}");
-    let sent = |n: usize| migration.log.samples[n].raw["ram"]["transferred"].as_u64().unwrap();
-    assert!(sent(0) < sent(migration.log.samples.len() - 1), "{told}");
+    // While QEMU sets it up there is nothing to say of memory.
+    let samples = migration.log.samples.iter();
+    let sent: Vec<u64> =
+        samples.filter_map(|sample| sample.raw["ram"]["transferred"].as_u64()).collect();
+    assert!(sent.len() > 1 && sent.is_sorted() && sent[0] < sent[sent.len() - 1], "{told}");
     assert!(migration.began_s().is_some() && migration.resume_s().is_none());
 }
 
