@@ -2,15 +2,24 @@
 
 #[path = "support/pve/mod.rs"]
 mod pve;
+#[expect(dead_code, reason = "these tests need a part of it")]
+#[path = "support/sshd.rs"]
+mod sshd;
+#[expect(dead_code, reason = "these tests need a part of it")]
+mod support;
 
 #[path = "proxmox/comparison.rs"]
 mod comparison;
 #[path = "proxmox/faults.rs"]
 mod faults;
+#[path = "proxmox/guests.rs"]
+mod guests;
 #[path = "proxmox/logs.rs"]
 mod logs;
 #[path = "proxmox/lost.rs"]
 mod lost;
+#[path = "proxmox/real.rs"]
+mod real;
 #[path = "proxmox/recorded.rs"]
 mod recorded;
 #[path = "proxmox/recordings.rs"]

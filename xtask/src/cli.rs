@@ -1,12 +1,11 @@
 //! The command line.
 
+mod examples;
 mod judging;
 mod schema;
 
 pub use judging::{AcceptArgs, BaselineArgs, CompareArgs, FailOn};
 pub use schema::SchemaArgs;
-
-mod examples;
 
 use self::examples::{
     BENCH_EXAMPLES, CI_EXAMPLES, EXPERIMENT_EXAMPLES, LAB_CHECK_EXAMPLES, LAB_EXEC_EXAMPLES,

@@ -120,6 +120,8 @@ fn what_is_computed_from_records_does_no_io() {
         "lab/src/hypervisor/proxmox/error.rs",
         "lab/src/hypervisor/proxmox/fingerprint.rs",
         "lab/src/hypervisor/proxmox/form.rs",
+        "lab/src/hypervisor/proxmox/guest/arguments.rs",
+        "lab/src/hypervisor/proxmox/guest/spec.rs",
         "lab/src/hypervisor/proxmox/info_migrate",
         "lab/src/hypervisor/proxmox/lenient.rs",
         "lab/src/hypervisor/proxmox/migration_log",

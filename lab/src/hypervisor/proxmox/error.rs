@@ -1,6 +1,6 @@
 //! What can go wrong between here and Proxmox, and what helps.
 
-use super::{fingerprint::Fingerprint, upid::Upid};
+use super::{answer, fingerprint::Fingerprint, migration_log::MigrationLog, upid::Upid};
 use std::{collections::BTreeMap, fmt};
 
 /// A call that did not do what it was to do.
@@ -123,6 +123,12 @@ pub enum Fault {
     /// A task that did not end in time.
     #[error("the task did not end within {seconds} s: {upid}")]
     TaskRuns { upid: Box<Upid>, seconds: u64 },
+    /// A task that did not do what it was to do.
+    #[error("`{kind}` on {node} failed: {said}")]
+    TaskFailed { kind: String, node: String, said: String },
+    /// Something stands against what was to be done with a VM.
+    #[error("VM {vmid}: {why}")]
+    Unfit { vmid: u32, why: String, hint: &'static str },
     /// No such path or method in this version of Proxmox VE.
     #[error("this Proxmox VE does not have this call ({said})")]
     NotImplemented { said: String },
@@ -253,6 +259,11 @@ impl Fault {
             }
             Self::TaskRuns { upid, .. } => {
                 format!("`pvenode task log {upid}` on {} shows how far it is", upid.node())
+            }
+            Self::Unfit { hint, .. } => (*hint).to_owned(),
+            Self::TaskFailed { said, .. } => {
+                return MigrationLog::remedy_of(said)
+                    .or_else(|| answer::by_words(said.clone(), 500, "").hint());
             }
             Self::Parameters { .. }
             | Self::NoTask { .. }

@@ -3,6 +3,8 @@
 //! Up to QEMU 10.0 every value has a line of its own; since 10.1 they are grouped, and sizes have
 //! three digits only.
 
+mod query;
+
 use super::{capabilities::InfoMigrateFormat, migration_log::Size};
 use serde::Serialize;
 

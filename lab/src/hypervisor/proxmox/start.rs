@@ -8,13 +8,13 @@ use super::{
     call::Client,
     error::{Error, Fault},
     form::Form,
-    tasks::TaskEntry,
+    tasks::{Ended, TaskEntry},
     upid::Upid,
 };
 use crate::wait;
 use reqwest::Method;
 use serde_json::Value;
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
 /// How often a call is made at most.
 const TRIES: u32 = 3;
@@ -100,6 +100,21 @@ impl Client {
         Err(Error::new(asked(start), lost.unwrap_or_else(none)))
     }
 
+    /// Starts a task and waits until it has done what it was to do.
+    ///
+    /// # Errors
+    /// [`Fault::TaskFailed`] when it has not, with what QEMU said in its log; [`Fault::TaskRuns`] when it did not end by then; else as for [`Client::start`].
+    pub async fn carry_out(&self, start: &Start<'_>, deadline: Duration) -> Result<(), Error> {
+        let Some(upid) = self.start_or_done(start).await? else { return Ok(()) };
+        let ended = self.follow(&upid, self.patience.pause, deadline, |_| ()).await?;
+        if ended.exit.is_good() {
+            return Ok(());
+        }
+        let kind = upid.kind().to_owned();
+        let node = upid.node().to_owned();
+        Err(Error::new(asked(start), Fault::TaskFailed { kind, node, said: words(&ended) }))
+    }
+
     /// Makes the call, again and again as long as it is not even sent.
     async fn sent(&self, start: &Start<'_>) -> Result<Data, Fault> {
         let Start { method, path, form, .. } = start;
@@ -150,6 +165,16 @@ impl Client {
         });
         Ok(tasks.into_iter().map(|task| task.upid))
     }
+}
+
+/// Why a task failed: what it wrote before its last line tells more than how it ended.
+fn words(ended: &Ended) -> String {
+    let exit = ended.exit.to_string();
+    let of_qemu = |line: &&str| line.contains("could not ") || line.contains("kvm: ");
+    let told = ended.log.iter().map(|line| line.t.trim()).filter(of_qemu);
+    let mut words: Vec<&str> = told.filter(|line| !exit.contains(line)).collect();
+    words.push(&exit);
+    words.join("; ")
 }
 
 fn asked(start: &Start<'_>) -> String {

@@ -165,7 +165,8 @@ pub async fn migrate(
 }
 
 impl MigrationLog {
-    fn keep(&mut self, side: Side, event: Event) {
+    /// Keeps an event, its time as its end's stamp has it.
+    pub(crate) fn keep(&mut self, side: Side, event: Event) {
         let at_s = self.since_asked_s(event.host_ns());
         self.events.push(SideEvent { side, at_s, event });
     }

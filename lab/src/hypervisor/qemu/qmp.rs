@@ -11,8 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::unix::pipe,
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     sync::{mpsc, oneshot},
 };
 
@@ -47,11 +46,18 @@ pub struct QmpError {
 
 type Answers = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Value>>>>>;
 
+type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
 /// A conversation with one QEMU.
-#[derive(Debug)]
 pub struct Qmp {
-    to_qemu: tokio::sync::Mutex<(pipe::Sender, u64)>,
+    to_qemu: tokio::sync::Mutex<(Writer, u64)>,
     answers: Answers,
+}
+
+impl std::fmt::Debug for Qmp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Qmp").finish_non_exhaustive()
+    }
 }
 
 impl Qmp {
@@ -62,7 +68,21 @@ impl Qmp {
     /// When QEMU says nothing, or no QMP.
     pub async fn open(process: &mut Process) -> Result<(Self, mpsc::UnboundedReceiver<Event>)> {
         let to_qemu = process.stdin.take().context("a QEMU without stdin")?;
-        let mut from_qemu = BufReader::new(process.stdout.take().context("a QEMU without stdout")?);
+        let from_qemu = process.stdout.take().context("a QEMU without stdout")?;
+        Self::over(from_qemu, to_qemu).await
+    }
+
+    /// Opens the conversation on what QEMU's monitor is reached by, such as the halves of a unix
+    /// socket's connection; gives it and QEMU's events, which end when QEMU does.
+    ///
+    /// # Errors
+    /// When QEMU says nothing, or no QMP. A monitor that serves somebody else says nothing and
+    /// does not end: the caller needs a deadline.
+    pub async fn over(
+        from_qemu: impl AsyncRead + Send + Unpin + 'static,
+        to_qemu: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<Event>)> {
+        let mut from_qemu = BufReader::new(from_qemu);
         let mut greeting = String::new();
         from_qemu.read_line(&mut greeting).await?;
         if !greeting.starts_with("{\"QMP\"") {
@@ -71,6 +91,7 @@ impl Qmp {
         let answers: Answers = Arc::new(Mutex::new(Some(HashMap::new())));
         let (events, receiver) = mpsc::unbounded_channel();
         tokio::spawn(listen(from_qemu, Arc::clone(&answers), events));
+        let to_qemu: Writer = Box::new(to_qemu);
         let qmp = Self { to_qemu: tokio::sync::Mutex::new((to_qemu, 0)), answers };
         qmp.ask("qmp_capabilities", Value::Null).await?;
         Ok((qmp, receiver))
@@ -108,7 +129,7 @@ impl Qmp {
 
 /// Hands answers to those who asked and events on, until QEMU closes its stdout.
 async fn listen(
-    mut from_qemu: BufReader<pipe::Receiver>,
+    mut from_qemu: BufReader<impl AsyncRead + Unpin>,
     answers: Answers,
     events: mpsc::UnboundedSender<Event>,
 ) {

@@ -3,6 +3,9 @@
 //! expire, and fails where it is told to.
 
 mod certificates;
+mod lives;
+mod qemu;
+mod real;
 mod request;
 mod routes;
 mod server;
@@ -11,6 +14,7 @@ mod vms;
 mod world;
 
 pub use certificates::Certificates;
+pub use qemu::Real;
 pub use request::Reply;
 pub use server::Double;
 pub use world::{Failure, Listing, World};

@@ -46,7 +46,7 @@ impl World {
             ("GET", ["cluster", "resources"]) => {
                 let vms = self.vms.iter().map(|vm| {
                     json!({"type": "qemu", "id": format!("qemu/{}", vm.vmid), "vmid": vm.vmid,
-                        "node": vm.node, "status": "running"})
+                        "node": vm.node, "status": vm.status()})
                 });
                 Reply::data(&Value::Array(vms.collect()))
             }
@@ -63,6 +63,8 @@ impl World {
             ("POST", ["nodes", _, "storage", storage, "upload"]) => {
                 self.upload(storage, request, who)
             }
+            ("POST", ["nodes", node, "qemu"]) => self.create(node, request, who),
+            ("DELETE", ["nodes", node, "qemu", vmid]) => self.destroy(node, vmid, who),
             (_, ["nodes", node, "qemu", vmid, ..]) => {
                 self.vm_call(node, vmid, &parts[4..], request, who)
             }

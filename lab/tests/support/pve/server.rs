@@ -2,6 +2,7 @@
 
 use super::{
     certificates::Certificates,
+    real,
     request::{Reply, Request},
     world::{Failure, World},
 };
@@ -29,10 +30,16 @@ pub struct Double {
     serving: JoinHandle<()>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     world: Mutex<World>,
     /// A VM's configuration is free again.
     unlocked: Notify,
+}
+
+impl Shared {
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().expect("nobody panicked")
+    }
 }
 
 impl Drop for Double {
@@ -70,7 +77,7 @@ impl Double {
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.shared.world.lock().expect("nobody panicked")
+        self.shared.world()
     }
 
     /// Frees a VM's configuration.
@@ -148,7 +155,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
 }
 
 /// `None`: the connection is dropped.
-async fn answer(shared: &Shared, request: &Request) -> Option<Reply> {
+async fn answer(shared: &Arc<Shared>, request: &Request) -> Option<Reply> {
     let failure = {
         let mut world = shared.world.lock().expect("nobody panicked");
         world.asked.push(request.clone());
@@ -177,8 +184,18 @@ async fn answer(shared: &Shared, request: &Request) -> Option<Reply> {
         let file = format!("/var/lock/qemu-server/lock-{vmid}.conf");
         return Some(Reply::error(500, &format!("can't lock file '{file}' - got timeout")));
     }
+    let qmp = shared.world().monitor(request);
+    if let Some((qmp, command)) = qmp {
+        let arguments = serde_json::json!({ "command-line": command });
+        let said = qmp.ask("human-monitor-command", arguments).await.expect("words");
+        let said = said.as_str().expect("words").replace('\n', "\r\n");
+        return Some(Reply::data(&serde_json::json!(said)));
+    }
     let mut world = shared.world.lock().expect("nobody panicked");
     let reply = world.answer(request);
+    for pending in std::mem::take(&mut world.pending) {
+        tokio::spawn(real::carry_out(shared.clone(), pending));
+    }
     let reply = if world.has_messages { reply } else { reply.without_message() };
     if matches!(failure, Some(Failure::DropAfter)) { None } else { Some(reply) }
 }

@@ -19,6 +19,10 @@ pub struct Task {
     /// How it will have ended.
     pub exit: String,
     pub ended: bool,
+    /// It goes on by itself, and not when it is looked at.
+    pub is_real: bool,
+    /// It was told to end.
+    pub signalled: bool,
     /// Where its VM goes if it ends well.
     pub moves_to: Option<String>,
 }
@@ -48,15 +52,41 @@ impl World {
             written: 0,
             exit,
             ended: false,
+            is_real: false,
+            signalled: false,
             moves_to: None,
         });
         upid
+    }
+
+    fn real_task(&mut self, upid: &str) -> &mut Task {
+        self.tasks.iter_mut().find(|task| task.upid == upid).expect("a task")
+    }
+
+    /// What a task that goes on by itself writes.
+    pub(super) fn write_line(&mut self, upid: &str, line: String) {
+        let task = self.real_task(upid);
+        task.log.push(line);
+        task.written = task.log.len();
+    }
+
+    pub(super) fn end_task(&mut self, upid: &str, last: String, exit: String) {
+        self.write_line(upid, last);
+        let task = self.real_task(upid);
+        (task.exit, task.ended) = (exit, true);
+    }
+
+    pub(super) fn is_signalled(&mut self, upid: &str) -> bool {
+        self.real_task(upid).signalled
     }
 
     /// One look later.
     fn go_on(&mut self, upid: &str) {
         let lines = self.lines_a_look;
         let Some(task) = self.tasks.iter_mut().find(|task| task.upid == upid) else { return };
+        if task.is_real {
+            return;
+        }
         task.written = task.written.saturating_add(lines).min(task.log.len());
         if task.written < task.log.len() || task.ended {
             return;
@@ -65,8 +95,9 @@ impl World {
         let (good, to) =
             (task.exit == "OK" || task.exit.starts_with("WARNINGS"), task.moves_to.clone());
         let id = task.id.parse().unwrap_or(0);
+        let leaves_lock = self.leaves_lock;
         if let Some(vm) = self.vm(id) {
-            vm.lock = None;
+            vm.lock = vm.lock.take().filter(|_| leaves_lock);
             if let (true, Some(to)) = (good, to) {
                 vm.node = to;
             }
@@ -125,7 +156,8 @@ impl World {
             ("GET", "log", true) => self.task_log(upid, request),
             ("DELETE", "", true) => {
                 let task = self.tasks.iter_mut().find(|task| task.upid == upid).expect("known");
-                if !task.ended {
+                task.signalled = true;
+                if !task.ended && !task.is_real {
                     task.log.truncate(task.written);
                     task.log.push("TASK ERROR: migration problems".to_owned());
                     task.exit = "migration problems".to_owned();

@@ -1,6 +1,7 @@
 //! VMs of the double.
 
 use super::{
+    real::Does,
     request::{Reply, Request},
     world::World,
 };
@@ -17,6 +18,9 @@ pub struct Vm {
     pub file_locked: bool,
     pub config: BTreeMap<String, String>,
     pub ha: bool,
+    pub running: bool,
+    /// QEMU's own word for how it is.
+    pub qmpstatus: String,
     /// What its monitor says to everything.
     pub monitor: String,
 }
@@ -31,8 +35,14 @@ impl Vm {
             file_locked: false,
             config: config.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             ha: false,
+            running: true,
+            qmpstatus: "running".to_owned(),
             monitor: String::new(),
         }
+    }
+
+    pub(super) fn status(&self) -> &'static str {
+        if self.running { "running" } else { "stopped" }
     }
 }
 
@@ -77,7 +87,7 @@ impl World {
         let what: Vec<&str> = what.iter().map(String::as_str).collect();
         match (request.method.as_str(), &what[..]) {
             ("GET", ["status", "current"]) => {
-                let mut status = json!({"vmid": vm.vmid, "status": "running", "qmpstatus": "running",
+                let mut status = json!({"vmid": vm.vmid, "status": vm.status(), "qmpstatus": vm.qmpstatus,
                     "name": "dirty", "pid": 495, "cpus": 1, "maxmem": 536_870_912_u64,
                     "ha": {"managed": u8::from(vm.ha)}, "running-qemu": "10.0.13"});
                 if let Some(lock) = vm.lock {
@@ -85,7 +95,14 @@ impl World {
                 }
                 Reply::data(&status)
             }
-            ("GET", ["config"]) => Reply::data(&json!(vm.config)),
+            ("GET", ["config"]) => {
+                let mut config = json!(vm.config);
+                if let Some(lock) = &vm.lock {
+                    config["lock"] = json!(lock);
+                }
+                Reply::data(&config)
+            }
+            ("POST", ["status", action]) => self.act(&vm, action, request, who),
             ("POST" | "PUT", ["config"]) => self.configure(&vm, request, who),
             ("GET", ["migrate"]) => Reply::data(&json!({"running": 1, "local_disks": [],
                 "local_resources": [], "allowed_nodes": ["pve2", "pve3"], "not_allowed_nodes": {}})),
@@ -176,7 +193,9 @@ impl World {
         };
         let id = vm.vmid.to_string();
         let upid = self.start_task(&vm.node, "qmigrate", &id, who, script);
-        self.tasks.last_mut().expect("just started").moves_to = Some(target);
+        if !self.really(&upid, vm, Does::Migrate { target: target.clone() }) {
+            self.tasks.last_mut().expect("just started").moves_to = Some(target);
+        }
         self.vm(vm.vmid).expect("there").lock = Some("migrate".to_owned());
         Reply::data(&json!(upid))
     }

@@ -1,6 +1,8 @@
 //! What the double knows.
 
 use super::{
+    qemu::Real,
+    real::Pending,
     request::{Reply, Request},
     tasks::Task,
     vms::Vm,
@@ -42,12 +44,18 @@ pub struct World {
     pub lock_wait: Duration,
     /// What the next migrations write, and how they exit.
     pub migration: (Vec<String>, String),
+    /// Whether the next migrations are killed: their locks stay.
+    pub leaves_lock: bool,
     /// Lines that a running task writes from one look to the next.
     pub lines_a_look: usize,
     /// Connections to come that are cut while TLS begins.
     pub cut_handshakes: usize,
     /// What lists of tasks are like.
     pub listing: Listing,
+    /// What runs VMs, where true QEMUs do.
+    pub real: Option<Real>,
+    /// What tasks have yet to do with them.
+    pub(super) pending: Vec<Pending>,
     /// All that was asked.
     pub asked: Vec<Request>,
     pub(super) failures: Vec<(String, Failure)>,
@@ -102,9 +110,12 @@ impl World {
             has_messages: true,
             lock_wait: Duration::from_millis(50),
             migration: (vec!["TASK OK".to_owned()], "OK".to_owned()),
+            leaves_lock: false,
             lines_a_look: usize::MAX,
             cut_handshakes: 0,
             listing: Listing::True,
+            real: None,
+            pending: Vec::new(),
             asked: Vec::new(),
             failures: Vec::new(),
             counter: 0,

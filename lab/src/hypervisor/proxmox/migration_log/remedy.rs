@@ -62,11 +62,13 @@ impl MigrationLog {
     pub fn remedy(&self) -> Option<String> {
         let why = self.why()?;
         // Some also stand for themselves in answers of the API: a lock, a quorum, a storage.
-        of(&why).or_else(|| answer::by_words(why, 500, "").hint())
+        Self::remedy_of(&why).or_else(|| answer::by_words(why, 500, "").hint())
     }
-}
 
-fn of(words: &str) -> Option<String> {
-    let found = REMEDIES.iter().find(|(part, _)| words.contains(part));
-    found.map(|(_, remedy)| (*remedy).to_owned())
+    /// What helps after words of any task that deals with a VM, where they are known.
+    #[must_use]
+    pub fn remedy_of(words: &str) -> Option<String> {
+        let found = REMEDIES.iter().find(|(part, _)| words.contains(part));
+        found.map(|(_, remedy)| (*remedy).to_owned())
+    }
 }
