@@ -70,6 +70,7 @@ async fn cluster(pause: u32, speed: Option<u64>) -> Option<Cluster> {
         guest_device: "lo".to_owned(),
         migration_address: Ipv4Addr::LOCALHOST,
         migration_device: "lo".to_owned(),
+        storage: None,
     };
     let names = targets.iter().map(|(name, _)| name);
     let nodes: Vec<Node> = names
