@@ -107,7 +107,9 @@ fn checks(root: &Path, nested: Result<(), &'static str>, has: impl Fn(&str) -> b
         check(
             "nested lab",
             nested.map(|()| {
-                let test = "test --locked -p xtask --test end-to-end -- --ignored --nocapture";
+                // Of the workspace, as the tests before: else all is built once more, with the
+                // features that this package alone wants.
+                let test = "test --locked --workspace --test end-to-end -- --ignored --nocapture";
                 cargo(&format!("{test} nested")).env("CI", "true")
             }),
         ),

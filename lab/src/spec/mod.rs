@@ -2,11 +2,13 @@
 
 mod check;
 mod cidr;
+mod link;
 mod machines;
 mod proxmox;
 
 pub use check::LINK_RATE;
 pub use cidr::Ipv4Cidr;
+pub use link::Link;
 pub use machines::{HostDevices, HostSpec, NfsSpec, StorageSpec, VagrantSpec};
 pub use proxmox::ProxmoxSpec;
 
@@ -114,29 +116,6 @@ impl Networks {
         [("guest", &self.guest), ("migration", &self.migration)]
             .into_iter()
             .chain(self.storage.as_ref().map(|storage| ("storage", storage)))
-    }
-}
-
-/// One of a node's links, by the network that it leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Link {
-    /// To the guest and management network.
-    Guest,
-    /// To the migration network.
-    Migration,
-}
-
-impl Link {
-    /// Every link that a node has.
-    pub const ALL: [Self; 2] = [Self::Guest, Self::Migration];
-}
-
-impl fmt::Display for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Guest => "guest",
-            Self::Migration => "migration",
-        })
     }
 }
 
