@@ -56,6 +56,8 @@ pub enum What {
     Clock,
     /// What a machine is busy with.
     Load,
+    /// What a machine's host took of its processors.
+    Stolen,
     /// Memory that a machine has left.
     Memory,
     /// Whether all machines have the same kernel.
@@ -77,6 +79,7 @@ impl fmt::Display for What {
             Self::StorageSpace => "storage space",
             Self::Clock => "clock",
             Self::Load => "load",
+            Self::Stolen => "processors taken",
             Self::Memory => "memory",
             Self::Kernel => "kernel",
             Self::Qemu => "QEMU",

@@ -63,6 +63,11 @@ pub struct Machine {
     pub nodes: Vec<String>,
     /// What it says of itself.
     pub facts: Reading<Facts>,
+    /// The share of its processors' time that was taken away during the check: a virtual machine's
+    /// processor wanted to run and its host gave the real one to somebody else. `None` where the
+    /// machine did not say.
+    #[serde(default)]
+    pub stolen: Option<f64>,
 }
 
 /// What a machine says of itself.

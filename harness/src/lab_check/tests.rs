@@ -60,7 +60,11 @@ fn good() -> Measured {
     let offset = |offset_ms| Reading::Measured(Offset { offset_ms, error_ms: 0.1 });
     Measured {
         machines: NODES
-            .map(|node| Machine { nodes: vec![node.to_owned()], facts: Reading::Measured(facts()) })
+            .map(|node| Machine {
+                nodes: vec![node.to_owned()],
+                facts: Reading::Measured(facts()),
+                stolen: Some(0.01),
+            })
             .into(),
         ways: networks
             .iter()
@@ -140,7 +144,7 @@ fn take(lab: &mut Measured, node: usize) {
     lab.addresses[node].taken = Reading::Measured(vec![taken]);
 }
 
-const FAULTS: [(&str, Spoil); 28] = [
+const FAULTS: [(&str, Spoil); 30] = [
     ("an address taken", |lab| (take(lab, 0), take(lab, 2)).0),
     ("addresses not asked for", |lab| lab.addresses[1].taken = failed("Operation not permitted")),
     ("slow link", |lab| rate(lab, 3.1e8)),
@@ -178,6 +182,11 @@ const FAULTS: [(&str, Spoil); 28] = [
     ("running clock", |lab| clock(lab, [1.0, 3.0], 0.1)),
     ("no clock", |lab| lab.clocks[1].last = failed("the agent does not answer")),
     ("busy machine", |lab| facts_of(lab).load = 3.5),
+    ("processors taken", |lab| lab.machines[1].stolen = Some(0.31)),
+    ("slow link for want of processors", |lab| {
+        lab.machines[1].stolen = Some(0.31);
+        rate(lab, 5.7e8);
+    }),
     ("little memory", |lab| facts_of(lab).memory_available_bytes = 1 << 30),
     ("other kernel", |lab| facts_of(lab).kernel = "6.1.0".to_owned()),
     ("other QEMU", |lab| facts_of(lab).qemu = Some("7.2".to_owned())),
@@ -232,7 +241,7 @@ fn rates_are_held_to_their_tolerance() {
 fn nodes_that_are_this_machine_hold_both_guests_and_have_one_clock() {
     let mut lab = good();
     let nodes = NODES.map(str::to_owned).to_vec();
-    lab.machines = vec![Machine { nodes, facts: Reading::Measured(facts()) }];
+    lab.machines = vec![Machine { nodes, facts: Reading::Measured(facts()), stolen: None }];
     lab.clocks.clear();
     let findings = judge(&spec(), &lab, &Needs { memory_bytes: 2 << 30, storage_bytes: 0 });
     let of = |what| findings.iter().find(|finding| finding.what == what).expect("judged");

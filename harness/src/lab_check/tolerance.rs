@@ -31,5 +31,8 @@ pub const CLOCK_DRIFT_PPM: f64 = 200.0;
 /// A machine with more processes than this share of its processors, on average over the last
 /// minute, is busy with something else.
 pub const LOAD: f64 = 0.5;
+/// Processors of a virtual machine that lose more than this share of their time to others are not
+/// there when a packet, a heartbeat or a page is to be sent.
+pub const STOLEN: f64 = 0.05;
 /// What a QEMU takes besides what its guest has filled, bytes: itself, and TCG's translations.
 pub const QEMU_BYTES: u64 = 192 << 20;

@@ -4,7 +4,7 @@
 use super::{finding, number};
 use crate::lab_check::{
     Clock, Facts, Finding, Machine, Measured, Needs, Offset, Reading, Severity, What,
-    tolerance::{CLOCK_DRIFT_PPM, CLOCK_ERROR_MS, CLOCK_OFFSET_MS, LOAD},
+    tolerance::{CLOCK_DRIFT_PPM, CLOCK_ERROR_MS, CLOCK_OFFSET_MS, LOAD, STOLEN},
 };
 use std::collections::BTreeMap;
 
@@ -38,6 +38,7 @@ pub(super) fn reachable(machines: &[Machine], findings: &mut Vec<Finding>) {
 pub(super) fn judge(machines: &[Machine], needs: &Needs, findings: &mut Vec<Finding>) {
     for (machine, facts) in answering(machines) {
         findings.push(load(machine, facts));
+        findings.extend(machine.stolen.map(|share| stolen(machine, share)));
         findings.push(memory(machine, facts, needs));
     }
     let qemu = |facts: &Facts| facts.qemu.clone().unwrap_or_else(|| "none".to_owned());
@@ -70,6 +71,18 @@ fn load(machine: &Machine, facts: &Facts) -> Finding {
         );
     if facts.load > most {
         found.with(Severity::Warn, "end what else runs there, or wait until it is done")
+    } else {
+        found
+    }
+}
+
+fn stolen(machine: &Machine, share: f64) -> Finding {
+    let found = finding(What::Stolen, &names(machine))
+        .expected("", format!("at most {}", number::percent(STOLEN)))
+        .measured(number::percent(share), share, "share");
+    if share > STOLEN {
+        let remedy = "the machine is a virtual one and its host gave its processors to others meanwhile: links carry less and guests stand still for it; measure when the host is quiet, or on another";
+        found.with(Severity::Warn, remedy)
     } else {
         found
     }

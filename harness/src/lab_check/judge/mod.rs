@@ -17,7 +17,7 @@ pub fn judge(spec: &LabSpec, measured: &Measured, needs: &Needs) -> Vec<Finding>
     let mut findings = Vec::new();
     machines::reachable(&measured.machines, &mut findings);
     for way in &measured.ways {
-        ways::judge(spec, way, &mut findings);
+        ways::judge(spec, &measured.machines, way, &mut findings);
     }
     addresses::judge(spec, &measured.addresses, &mut findings);
     storage::judge(spec, &measured.storage, needs, &mut findings);

@@ -28,3 +28,8 @@ pub fn bytes(bytes: u64) -> String {
         format!("{:.0} MiB", bytes as f64 / mib as f64)
     }
 }
+
+/// A share: `85 %`.
+pub fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}

@@ -3,8 +3,8 @@
 use super::{finding, number};
 use crate::{
     lab_check::{
-        Finding, Reading, RoundTrip, Severity, Way, What,
-        tolerance::{LOST, RATE_OVER, RATE_UNDER, ROUND_TRIP_MS},
+        Finding, Machine, Reading, RoundTrip, Severity, Way, What,
+        tolerance::{LOST, RATE_OVER, RATE_UNDER, ROUND_TRIP_MS, STOLEN},
     },
     link_check::LinkCheck,
 };
@@ -57,7 +57,7 @@ pub fn shaping(check: &LinkCheck) -> Finding {
     found
 }
 
-pub(super) fn judge(spec: &LabSpec, way: &Way, findings: &mut Vec<Finding>) {
+pub(super) fn judge(spec: &LabSpec, machines: &[Machine], way: &Way, findings: &mut Vec<Finding>) {
     let Some((_, network)) = spec.networks.all().find(|(name, _)| *name == way.network) else {
         return;
     };
@@ -80,7 +80,9 @@ pub(super) fn judge(spec: &LabSpec, way: &Way, findings: &mut Vec<Finding>) {
                 (found.severity, found.remedy) = (Severity::Ok, None);
                 found.tolerance = "at least; experiments shape it".to_owned();
             }
-            found.remedy = found.remedy.map(|words| format!("{words}{}", look(way, "tc qdisc")));
+            found.remedy = found
+                .remedy
+                .map(|words| format!("{words}{}{}", taken(way, machines), look(way, "tc qdisc")));
             findings.push(found);
         }
         Some(Reading::Failed(why)) => findings.push(
@@ -103,8 +105,7 @@ fn rate_words(rate: Option<BitRate>) -> String {
 fn rate(found: Finding, set: Option<BitRate>, carried: f64) -> Finding {
     let found = found.measured(number::rate(carried), carried, "bit/s");
     let Some(set) = set else { return found.expected("unlimited", "") };
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    let tolerance = format!("{} to {}", percent(RATE_UNDER), percent(RATE_OVER));
+    let tolerance = format!("{} to {}", number::percent(RATE_UNDER), number::percent(RATE_OVER));
     let found = found.expected(set.to_string(), tolerance);
     let network = found.network.clone().unwrap_or_default();
     match carries(set, carried) {
@@ -121,6 +122,18 @@ fn rate(found: Finding, set: Option<BitRate>, carried: f64) -> Finding {
                 "something else shapes the link, or the machine cannot do more: end what else runs, or lower `networks.{network}.link_rate`"
             ),
         ),
+    }
+}
+
+/// That an end of the way did not get its processors, as a part of a remedy.
+fn taken(way: &Way, machines: &[Machine]) -> String {
+    let ends =
+        |machine: &&Machine| [&way.from, &way.to].iter().any(|it| machine.nodes.contains(it));
+    let most = machines.iter().filter(ends).filter_map(|it| it.stolen).fold(0.0, f64::max);
+    if most > STOLEN {
+        format!("; meanwhile {} of the processors' time went to others", number::percent(most))
+    } else {
+        String::new()
     }
 }
 

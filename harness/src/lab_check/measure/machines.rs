@@ -31,7 +31,7 @@ pub async fn look(lab: &RunningLab, asked: &Asked<'_>) -> (Vec<Machine>, Vec<Sta
                 Ok((facts, stations)) => (Reading::Measured(facts), stations),
                 Err(error) => (Reading::Failed(format!("{error:#}")), Vec::new()),
             };
-            (Machine { nodes, facts }, stations)
+            (Machine { nodes, facts, stolen: None }, stations)
         }
     }))
     .await;

@@ -7,6 +7,7 @@ mod addresses;
 mod machines;
 mod paths;
 pub mod rate;
+mod stolen;
 mod storage;
 
 use super::{Asked, Clock, Measured, Offset, Reading};
@@ -55,7 +56,8 @@ impl Station {
 
 /// Measures everything.
 pub async fn measure(lab: &RunningLab, asked: &Asked<'_>) -> Measured {
-    let (machines, stations) = machines::look(lab, asked).await;
+    let (mut machines, stations) = machines::look(lab, asked).await;
+    let before = stolen::ticks(&machines, &stations).await;
     let clocks_at = Instant::now();
     let first = clocks(&stations).await;
     let echoes = paths::echoes(lab, &stations).await;
@@ -69,6 +71,10 @@ pub async fn measure(lab: &RunningLab, asked: &Asked<'_>) -> Measured {
     rate::of_ways(lab, &stations, &mut ways, asked.rates).await;
     let apart_s = clocks_at.elapsed().as_secs_f64();
     let last = clocks(&stations).await;
+    let after = stolen::ticks(&machines, &stations).await;
+    for (machine, (before, after)) in machines.iter_mut().zip(before.into_iter().zip(after)) {
+        machine.stolen = before.zip(after).and_then(|(before, after)| before.stolen_until(after));
+    }
     let clocks = first.into_iter().zip(last).map(|((node, first), (_, last))| Clock {
         node,
         first,
