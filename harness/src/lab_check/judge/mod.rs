@@ -1,5 +1,6 @@
 //! From what was measured of a lab to findings. Pure.
 
+mod cluster;
 mod machines;
 mod number;
 mod storage;
@@ -21,6 +22,7 @@ pub fn judge(spec: &LabSpec, measured: &Measured, needs: &Needs) -> Vec<Finding>
     storage::judge(spec, &measured.storage, needs, &mut findings);
     machines::clocks(measured, &mut findings);
     machines::judge(&measured.machines, needs, &mut findings);
+    cluster::judge(spec, measured, needs, &mut findings);
     findings.sort_by_key(|finding| (finding.severity, finding.what, finding.network.clone()));
     findings
 }

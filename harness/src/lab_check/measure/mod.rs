@@ -71,7 +71,7 @@ pub async fn measure(lab: &RunningLab, asked: &Asked<'_>) -> Measured {
         last,
         apart_s,
     });
-    Measured { machines, ways, storage, clocks: clocks.collect() }
+    Measured { machines, ways, storage, clocks: clocks.collect(), proxmox: None }
 }
 
 /// Offsets of the clocks that are not this machine's.

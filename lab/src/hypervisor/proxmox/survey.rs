@@ -187,8 +187,9 @@ async fn clock(client: &Client, node: &str) -> Result<Clock, Error> {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact in it")]
     let time = told.time as f64;
     Ok(Clock {
-        offset_s: time + 0.5 - f64::midpoint(before, after),
-        error_s: 0.5 + (after - before) / 2.0,
+        offset_s: ((time + 0.5 - f64::midpoint(before, after)) * 1e3).round() / 1e3,
+        // A millisecond more, as the offset is rounded to one.
+        error_s: ((0.501 + (after - before) / 2.0) * 1e3).ceil() / 1e3,
         zone: told.timezone,
     })
 }
