@@ -159,7 +159,7 @@ const SHORTFALLS: &[Shortfall] = &[
         told(&mut it.nodes[1].interfaces).pop();
     }),
     ("two addresses", |it| {
-        told(&mut it.nodes[1].interfaces)[0].cidr = Some("192.0.2.129/26".into())
+        told(&mut it.nodes[1].interfaces)[0].cidr = Some("192.0.2.129/26".into());
     }),
     ("the interface is down", |it| told(&mut it.nodes[1].interfaces)[1].active = false),
     ("no bridge", |it| {
