@@ -10,6 +10,7 @@ mod commands;
 mod equipment;
 mod exit;
 mod files;
+mod interrupt;
 mod judging;
 mod labs;
 mod provenance;

@@ -20,12 +20,13 @@ const SETTLING: Duration = Duration::from_secs(60);
 pub async fn back(lab: &RunningLab, node: &Node, at_most: Duration) -> Result<f64> {
     let begun = Instant::now();
     node.reconnect(at_most).await?;
-    let left = at_most.saturating_sub(begun.elapsed()).max(SETTLING);
+    let until = begun.elapsed().saturating_add(SETTLING).max(at_most);
+    let left = || until.saturating_sub(begun.elapsed());
     let addresses =
         [node.guest_address, node.migration_address].map(|address| format!(" {address}/"));
-    wait::until(PAUSE, left, || has(node, &addresses)).await?;
+    wait::until(PAUSE, left(), || has(node, &addresses)).await?;
     if let Some(other) = lab.nodes.iter().find(|other| other.name != node.name) {
-        wait::until(PAUSE, left, || shares(node, other)).await?;
+        wait::until(PAUSE, left(), || shares(node, other)).await?;
     }
     facts::load(node).await
 }

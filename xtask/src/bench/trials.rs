@@ -2,9 +2,10 @@
 
 use crate::{
     color::ColorChoice,
-    commands::experiment::{interrupt::Interrupt, progress::Progress},
+    commands::experiment::progress::Progress,
     equipment::Equipped,
     exit::{Exit, Failure, Result},
+    interrupt::Interrupt,
     labs, show,
 };
 use anyhow::anyhow;

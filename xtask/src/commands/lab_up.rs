@@ -4,7 +4,7 @@ use crate::{
     cli::{LabArgs, LabUpArgs},
     color::ColorChoice,
     exit::{self, Exit, Failure},
-    files, labs, show,
+    files, interrupt, labs, show,
 };
 use lab::{
     Lifetime, running,
@@ -25,7 +25,16 @@ pub fn run(args: &LabUpArgs, colors: ColorChoice) -> exit::Result {
         return Ok(());
     }
     labs::ensure_programs(&spec, args.install, colors)?;
-    runtime.block_on(bring_up(&args.lab, spec))
+    let interrupted = interrupted(&spec, &args.lab);
+    runtime.block_on(interrupt::unless(bring_up(&args.lab, spec), &interrupted))
+}
+
+/// What is said when it is interrupted.
+fn interrupted(spec: &LabSpec, args: &LabArgs) -> String {
+    format!(
+        "\ninterrupted: the lab `{}` is as far as it came\n\nhint: `cargo xtask lab-up --lab {}` goes on from there; `cargo xtask lab-down --lab {}` removes it",
+        spec.name, args.lab, args.lab
+    )
 }
 
 async fn bring_up(args: &LabArgs, spec: LabSpec) -> exit::Result {

@@ -2,7 +2,6 @@
 
 mod checked;
 mod fresh;
-pub mod interrupt;
 pub mod progress;
 mod resume;
 mod without_lab;
@@ -14,7 +13,7 @@ use crate::{
     commands::lab_check,
     equipment::{self, Equipped},
     exit::{self, Exit, Failure},
-    judging, labs, qemus, show,
+    interrupt, judging, labs, qemus, show,
 };
 use harness::{
     experiment::Experiment,

@@ -1,11 +1,11 @@
 //! An experiment on the model lab: no setup, no lab, no guest; every trial is computed.
 
-use super::{ended, fresh, interrupt, print_plan, progress, resume};
+use super::{ended, fresh, print_plan, progress, resume};
 use crate::{
     cli::ExperimentArgs,
     color::{ColorChoice, Paint},
     exit::{Exit, Failure, Result},
-    files, provenance, qemus, show,
+    files, interrupt, provenance, qemus, show,
 };
 use anyhow::{Context, anyhow};
 use camino::Utf8PathBuf;
