@@ -21,6 +21,15 @@ struct Lab<'a> {
     file: &'a Utf8Path,
 }
 
+impl Drop for Lab<'_> {
+    /// A failed test leaves no lab up.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _down = self.sandbox.start(&["lab-down", "--lab", self.file.as_str()]).end();
+        }
+    }
+}
+
 impl Lab<'_> {
     fn run(&self, command: &str) {
         self.sandbox.start(&[command, "--lab", self.file.as_str()]).succeed();
