@@ -15,6 +15,10 @@ use std::io::Read;
 /// The argument by which this program starts itself.
 pub const ARGUMENT: &str = "__snapshot";
 
+/// This program, also where its file is another by now: whoever builds it while an experiment runs
+/// replaces the file.
+const THIS: &str = "/proc/self/exe";
+
 /// What the child is told on its stdin.
 #[derive(Serialize, Deserialize)]
 struct Order {
@@ -62,8 +66,7 @@ fn write(folder: &Utf8Path, name: &str, text: &str, rules: &Rules, update: &str)
         folder.canonicalize_utf8().with_context(|| format!("failed to find `{folder}`"))?;
     let order =
         Order { folder, name: name.to_owned(), text: text.to_owned(), rules: rules.clone() };
-    let program = std::env::current_exe().context("failed to find this program")?;
-    Command::new(program)
+    Command::new(THIS)
         .arg(ARGUMENT)
         .stdin(serde_json::to_vec(&order)?)
         .env("INSTA_UPDATE", update)
