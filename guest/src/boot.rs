@@ -4,6 +4,7 @@ use core::arch::global_asm;
 use core::ptr;
 
 global_asm!(include_str!("boot.s"));
+global_asm!(include_str!("cd.s"));
 global_asm!(include_str!("memory_functions.s"));
 
 /// What a multiboot2 loader leaves in EAX.

@@ -1,6 +1,7 @@
 //! A lab: its nodes and networks, how they come to be, and what runs and migrates guests on them.
 
 pub mod agent;
+pub mod boot_cd;
 pub mod facts;
 pub mod hypervisor;
 pub mod journal;
