@@ -16,7 +16,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use harness::{
     run_folder::{self, NodeHost},
     settings::QemuName,
-    trial::Equipment,
+    trial::{Equipment, Hypervisor, QemuEquipment},
 };
 use lab::{
     hypervisor::qemu::{
@@ -93,16 +93,16 @@ pub fn equip(spec: &LabSpec, named: &Named, built: Built) -> Result<Equipped> {
     }
     Ok(Equipped {
         equipment: Equipment {
-            qemu: qemu.path.clone(),
-            qemus: if alone { BTreeMap::new() } else { described(&all)? },
-            machine: pinned(&all)?,
+            hypervisor: Hypervisor::Qemu(QemuEquipment {
+                named: if alone { BTreeMap::new() } else { described(&all)? },
+                machine: pinned(&all)?,
+                ..QemuEquipment::alone(qemu.path.clone())
+            }),
             accelerator,
-            tcg_cache_mib: None,
             patience: 1.0,
             node_patience: NODE_PATIENCE,
             guest: built.guest,
             observer: built.observer,
-            memory_folder: None,
         },
         qemu,
         accelerator_reason,

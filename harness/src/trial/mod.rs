@@ -10,6 +10,7 @@ mod clocks;
 mod disk;
 mod equipment;
 pub mod gate;
+mod guest;
 mod heartbeats;
 mod links;
 mod measure;
@@ -23,7 +24,7 @@ mod stopwatch;
 mod tear_down;
 mod witness;
 
-pub use equipment::{Equipment, patience};
+pub use equipment::{Equipment, Hypervisor, QemuEquipment, patience};
 
 use crate::{
     prediction,

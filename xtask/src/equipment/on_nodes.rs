@@ -12,7 +12,7 @@ use harness::{
     experiment::Experiment,
     run_folder::{self, Host, NodeHost},
     settings::QemuName,
-    trial::{Equipment, patience},
+    trial::{Equipment, Hypervisor, QemuEquipment, patience},
 };
 use lab::{
     RunningLab,
@@ -91,16 +91,17 @@ pub async fn equip(
     let little = all.iter().any(|there| there.facts.memory_bytes < LITTLE_MEMORY_BYTES);
     Ok(Equipped {
         equipment: Equipment {
-            qemu: own.path.clone(),
-            qemus: if alone { BTreeMap::new() } else { first.qemus.clone() },
-            machine: pinned(first).await?,
+            hypervisor: Hypervisor::Qemu(QemuEquipment {
+                named: if alone { BTreeMap::new() } else { first.qemus.clone() },
+                machine: pinned(first).await?,
+                tcg_cache_mib: little.then_some(SMALL_CACHE_MIB),
+                ..QemuEquipment::alone(own.path.clone())
+            }),
             accelerator,
-            tcg_cache_mib: little.then_some(SMALL_CACHE_MIB),
             patience: patience(slowest),
             node_patience,
             guest: built.guest,
             observer: built.observer,
-            memory_folder: None,
         },
         qemu: own,
         accelerator_reason,

@@ -42,7 +42,7 @@ pub async fn check(lab: &RunningLab, task: &Task, equipped: &Equipped) -> Result
     let equipment = &equipped.equipment;
     let asked = Asked {
         observer: &equipment.observer,
-        qemu: equipment.qemu.as_str(),
+        qemu: equipped.qemu.path.as_str(),
         rates: Rates::Shaped,
         needs: needs(&task.plan),
     };

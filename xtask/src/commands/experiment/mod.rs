@@ -21,7 +21,6 @@ use harness::{
     plan::{Plan, render_plan},
     run::{RunEnd, RunError, Runner},
     run_folder::RunWriter,
-    trial::Equipment,
 };
 use lab::{
     RunningLab,
@@ -94,7 +93,7 @@ fn accept(equipped: &Equipped, resumed: Option<&resume::Resumed>) -> exit::Resul
 
 /// The QEMUs that take part, as a line of progress.
 fn versions(equipped: &Equipped) -> String {
-    let Equipment { qemus, machine, .. } = &equipped.equipment;
+    let (qemus, machine) = (equipped.equipment.qemus(), equipped.equipment.machine());
     let bare = |version: &str| version.split(' ').next().unwrap_or_default().to_owned();
     let named = qemus.iter().map(|(name, qemu)| format!("`{name}` {}", bare(&qemu.version)));
     let named = named.collect::<Vec<_>>().join(", ");
