@@ -26,6 +26,8 @@ mod recorded;
 mod recordings;
 #[path = "proxmox/sessions.rs"]
 mod sessions;
+#[path = "proxmox/survey.rs"]
+mod survey;
 #[path = "proxmox/tasks.rs"]
 mod tasks;
 #[path = "proxmox/tls.rs"]

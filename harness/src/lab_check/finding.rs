@@ -62,6 +62,34 @@ pub enum What {
     Kernel,
     /// Whether all machines have the same QEMU.
     Qemu,
+    /// Whether Proxmox's API lets us in.
+    Api,
+    /// Whether the cluster can change anything, and its nodes are online.
+    Quorum,
+    /// What we may do there.
+    Privileges,
+    /// Whether all nodes have the same Proxmox VE.
+    Version,
+    /// Whether all nodes have the same packages that migrate guests.
+    Packages,
+    /// Whether all nodes have the same processors.
+    Processor,
+    /// How the datacenter has guests migrated.
+    MigrationOptions,
+    /// A node's address in the migration network.
+    MigrationAddress,
+    /// What guests are connected to.
+    Bridge,
+    /// What the storage may hold.
+    StorageContent,
+    /// Whether a node has the storage.
+    StorageActive,
+    /// Whether the ids of our guests are free.
+    Ids,
+    /// Guests of ours that are still there.
+    Leftovers,
+    /// Guests that HA manages.
+    Ha,
 }
 
 impl fmt::Display for What {
@@ -80,6 +108,20 @@ impl fmt::Display for What {
             Self::Memory => "memory",
             Self::Kernel => "kernel",
             Self::Qemu => "QEMU",
+            Self::Api => "API",
+            Self::Quorum => "quorum",
+            Self::Privileges => "privileges",
+            Self::Version => "Proxmox VE",
+            Self::Packages => "packages",
+            Self::Processor => "processor",
+            Self::MigrationOptions => "migration options",
+            Self::MigrationAddress => "address",
+            Self::Bridge => "bridge",
+            Self::StorageContent => "storage content",
+            Self::StorageActive => "storage",
+            Self::Ids => "VM ids",
+            Self::Leftovers => "leftovers",
+            Self::Ha => "HA",
         })
     }
 }

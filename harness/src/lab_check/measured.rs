@@ -1,5 +1,6 @@
 //! What was measured of a lab, as it came.
 
+use lab::hypervisor::proxmox::survey::{Answer, Survey};
 use serde::{Deserialize, Serialize};
 
 /// Everything.
@@ -17,6 +18,9 @@ pub struct Measured {
     pub addresses: Vec<Answered>,
     /// Wall clocks of nodes that are other machines.
     pub clocks: Vec<Clock>,
+    /// What a Proxmox cluster's API tells; nothing where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxmox: Option<Answer<Survey>>,
 }
 
 /// What a node was answered when it asked for the guests' addresses.

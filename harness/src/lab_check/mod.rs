@@ -18,7 +18,14 @@ pub use measured::{
 
 use camino::Utf8Path;
 use judge::judge;
-use lab::RunningLab;
+use lab::{
+    RunningLab,
+    hypervisor::proxmox::{
+        Client,
+        survey::{Answer, Refusal, Survey},
+    },
+    spec::LabSpec,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -60,6 +67,28 @@ pub async fn check(lab: &RunningLab, asked: &Asked<'_>) -> LabCheck {
     let measured = measure::measure(lab, asked).await;
     let findings = judge(&lab.spec, &measured, &asked.needs);
     LabCheck { at, seconds: begun.elapsed().as_secs_f64(), findings, measured }
+}
+
+/// Asks a Proxmox cluster's API and judges what it tells, with what was measured on the nodes
+/// themselves where that was. That nobody answers is a finding.
+pub async fn check_cluster(
+    spec: &LabSpec,
+    client: &Client,
+    needs: &Needs,
+    on_nodes: Option<LabCheck>,
+) -> LabCheck {
+    let begun = Instant::now();
+    let survey = match Survey::take(client, spec).await {
+        Ok(survey) => Answer::Told(survey),
+        Err(error) => Answer::Refused(Refusal::from(&error)),
+    };
+    let (at, seconds, measured) = match on_nodes {
+        Some(check) => (check.at, check.seconds, check.measured),
+        None => (jiff::Timestamp::now(), 0.0, Measured::default()),
+    };
+    let measured = Measured { proxmox: Some(survey), ..measured };
+    let findings = judge(spec, &measured, needs);
+    LabCheck { at, seconds: seconds + begun.elapsed().as_secs_f64(), findings, measured }
 }
 
 #[cfg(test)]

@@ -85,6 +85,7 @@ fn good() -> Measured {
                 apart_s: 4.0,
             })
             .into(),
+        proxmox: None,
     }
 }
 

@@ -9,7 +9,7 @@ pub const ROOT_PASSWORD: &str = "PROXMOX_ROOT_PASSWORD";
 
 /// What experiments need of Proxmox: to make, start, migrate and remove guests of their own, to
 /// put their disk or boot image onto the shared storage, to look at guests' monitors and at nodes.
-const PRIVILEGES: [&str; 16] = [
+pub const PRIVILEGES: [&str; 16] = [
     "Datastore.AllocateSpace",
     "Datastore.AllocateTemplate",
     "Datastore.Audit",

@@ -1,5 +1,6 @@
 //! What a lab file may not say although its types allow it.
 
+mod api;
 mod machines;
 mod proxmox;
 

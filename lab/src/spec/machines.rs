@@ -72,8 +72,10 @@ impl VagrantSpec {
 #[serde(deny_unknown_fields, expecting = "a mapping with `ssh`")]
 pub struct HostSpec {
     /// Where SSH finds it, such as `root@pve1.example`, or a name from `~/.ssh/config`, which may
-    /// give user, port, key and jump host.
-    pub ssh: String,
+    /// give user, port, key and jump host. Default: none, for the nodes of a Proxmox cluster that
+    /// is reached by its API alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<String>,
     /// Another configuration file for `ssh` than `~/.ssh/config`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

@@ -1,11 +1,13 @@
 //! The lab file: which nodes and networks there are, who provides them, what runs guests.
 
+mod api;
 mod check;
 mod cidr;
 mod link;
 mod machines;
 mod proxmox;
 
+pub use api::{ApiSpec, NotVmIds, PASSWORD_VARIABLE, TOKEN_VARIABLE, VmIds};
 pub use check::LINK_RATE;
 pub use cidr::Ipv4Cidr;
 pub use link::Link;

@@ -1,6 +1,6 @@
 //! What a lab file says of Proxmox VE.
 
-use super::MigrationType;
+use super::{ApiSpec, MigrationType, VmIds};
 use crate::units::Millis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,16 @@ pub const KEY_SHA256: &str = "136673be77aba35dcce385b28737689ad64fd785a797e57897
 #[serde(
     default,
     deny_unknown_fields,
-    expecting = "a mapping with `repository`, `key`, `cluster`, `storage` and the like"
+    expecting = "a mapping with `api`, `repository`, `key`, `cluster`, `storage` and the like"
 )]
 pub struct ProxmoxSpec {
+    /// The API of a cluster that one already has, of which nothing is set up. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiSpec>,
+    /// Ids that only guests of this program have. Default: `9900-9999`.
+    pub vmids: VmIds,
+    /// The bridge on every node that guests of this program are connected to. Default: `vmbr0`.
+    pub bridge: String,
     /// Where nodes get Proxmox's packages: an `http://` or `https://` address, or `file:/…`, a
     /// folder that every node has. A mirror serves a site without the Internet.
     /// Default: `http://download.proxmox.com/debian/pve`.
@@ -60,6 +67,9 @@ pub struct ProxmoxSpec {
 impl Default for ProxmoxSpec {
     fn default() -> Self {
         Self {
+            api: None,
+            vmids: VmIds::default(),
+            bridge: "vmbr0".to_owned(),
             repository: REPOSITORY.to_owned(),
             suite: SUITE.to_owned(),
             component: COMPONENT.to_owned(),

@@ -53,6 +53,34 @@ const BAD: &[(&str, &str)] = &[
         "proxmox_key",
         "name: a\nprovider: vagrant\nhypervisor: proxmox\nvagrant: { boot: disk }\nproxmox: { key: '', key_sha256: 12ab }\n",
     ),
+    (
+        "api",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nnodes: [pve1, pve2, pve3]\nproxmox:\n  vmids: 100-101\n  bridge: 'a b'\n  api:\n    nodes: [pve1, 'pve2:x']\n    user: root\n    secret_variable: hunter-2\n    secret_file: pve-token\n    fingerprints: { pve9: 'AA:BB', pve1: '' }\n",
+    ),
+    (
+        "api_of_vagrant",
+        "name: a\nprovider: vagrant\nhypervisor: proxmox\nvagrant: { boot: disk }\nproxmox: { api: { user: root@pam, ca: ca.pem } }\n",
+    ),
+    (
+        "api_without_trust",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { vmids: 9999-9900, api: { user: 'lab@pve!lab=0f0f' } }\n",
+    ),
+    (
+        "api_words",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { api: { user: root@pam, password: hunter2 } }\n",
+    ),
+    (
+        "api_ids",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { vmids: 1-99, api: { user: root@pam, ca: ca.pem } }\n",
+    ),
+    (
+        "api_ids_malformed",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { vmids: 9900..9999 }\nhosts: { node1: {}, node2: {}, node3: {} }\n",
+    ),
+    (
+        "api_and_ssh_to_some",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { api: { user: root@pam, ca: ca.pem } }\nhosts: { node1: { ssh: root@a }, node2: {} }\n",
+    ),
     ("provider_mistyped", "name: a\nprovider: netnss\nhypervisor: qemu\n"),
     ("no_hypervisor", "name: a\nprovider: netns\n"),
     ("lab_name", "name: my lab\nprovider: netns\nhypervisor: qemu\n"),
@@ -117,8 +145,34 @@ fn the_shipped_lab_is_what_the_defaults_are() {
 fn the_example_of_machines_one_has_is_good() {
     let example = LabSpec::read("../labs/hosts.example.yaml".into()).expect("it is good");
     let hosts = example.hosts.expect("machines");
-    assert_eq!(hosts["node1"].ssh, "root@host1.example");
+    assert_eq!(hosts["node1"].ssh.as_deref(), Some("root@host1.example"));
     assert_eq!(example.set_up, Some(false));
+}
+
+#[test]
+fn the_example_of_a_cluster_one_has_is_good() {
+    let example = LabSpec::read("../labs/proxmox.example.yaml".into()).expect("it is good");
+    let api = example.api().expect("it is asked");
+    assert!(!example.has_ssh() && api.is_token());
+    assert_eq!(api.variable(), TOKEN_VARIABLE);
+    assert_eq!(example.proxmox().expect("it is Proxmox's").vmids, VmIds::default());
+    assert_eq!(example.api_nodes()[2], "pve3.example");
+}
+
+#[test]
+fn who_is_asked_follows_from_the_machines() {
+    let head = "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { api: { user: root@pam, ca: c } }\n";
+    let spec = |rest: &str| LabSpec::parse("lab.yaml", &format!("{head}{rest}")).expect(rest);
+    let alone = spec("");
+    assert_eq!(alone.api_nodes(), ["node1", "node2", "node3"]);
+    assert_eq!(alone.api().map(ApiSpec::variable), Some(PASSWORD_VARIABLE));
+    let by_ssh =
+        "hosts: { node1: { ssh: root@a.example }, node2: { ssh: b }, node3: { ssh: r@c } }";
+    let by_ssh = spec(by_ssh);
+    assert!(by_ssh.has_ssh() && !alone.has_ssh());
+    assert_eq!(by_ssh.api_nodes(), ["a.example", "b", "c"]);
+    let written = yaml::write(&by_ssh).expect("a lab can be written");
+    assert_eq!(LabSpec::parse("again.yaml", &written).expect("it reads back"), by_ssh);
 }
 
 #[test]
@@ -199,6 +253,11 @@ proptest! {
 const TAKES: &[&str] = &[
     "no_hosts",
     "hosts",
+    "host_without_ssh",
+    "api",
+    "api_of_vagrant",
+    "api_without_trust",
+    "api_and_ssh_to_some",
     "vagrant",
     "nfs",
     "proxmox_of_namespaces",

@@ -16,7 +16,7 @@ use harness::{
     settings::Settings,
 };
 use lab::{
-    hypervisor::qemu::find,
+    hypervisor::{proxmox::Client, qemu::find},
     spec::{LabSpec, Provider},
     state,
 };
@@ -41,19 +41,26 @@ struct Answer<'a> {
 /// when something fails.
 pub fn run(args: &LabCheckArgs, colors: ColorChoice) -> exit::Result {
     let spec = files::checked(LabSpec::read(&args.lab.lab), colors, args.json)?;
-    setup::ensure(setup::Job::Experiment, false, colors)?;
-    let lab_failure = |error: anyhow::Error| Failure::new(Exit::Lab, error);
-    let _alone = state::measuring_lock().map_err(lab_failure)?;
-    let observer = build::build()?.observer;
-    let qemu = qemu(&spec);
-    let asked =
-        Asked { observer: &observer, qemu: &qemu, rates: Rates::All, needs: Needs::default() };
+    let client = spec
+        .api()
+        .map(|_| Client::of_lab(&spec, |name| std::env::var(name).ok()))
+        .transpose()
+        .map_err(|error| Failure::new(Exit::InvalidInput, error))?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let check = runtime.block_on(async {
-        let lab = labs::for_experiment(&spec, false).await.map_err(lab_failure)?;
-        Ok::<_, Failure>(lab_check::check(&lab, &asked).await)
-    })?;
+    let by_api_alone = client.is_some() && !spec.has_ssh();
+    let on_nodes = match by_api_alone {
+        true => None,
+        false => Some(on_nodes(&spec, &runtime, colors)?),
+    };
+    let check = match (&client, on_nodes) {
+        (None, Some(check)) => check,
+        (Some(client), on_nodes) => {
+            let needs = Needs::default();
+            runtime.block_on(lab_check::check_cluster(&spec, client, &needs, on_nodes))
+        }
+        (None, None) => return Err(anyhow::anyhow!("nobody to ask").into()),
+    };
     if args.json {
         let answer = Answer { lab: &spec.name, passed: check.passed(), check: &check };
         show::print(&format!("{}\n", serde_json::to_string_pretty(&answer)?));
@@ -62,6 +69,25 @@ pub fn run(args: &LabCheckArgs, colors: ColorChoice) -> exit::Result {
         show::print(&text::render(&spec.name, &check, Paint::stdout(colors), style.unicode));
     }
     if check.passed() { Ok(()) } else { Err(Failure::shown(Exit::Lab)) }
+}
+
+/// What the nodes themselves give.
+fn on_nodes(
+    spec: &LabSpec,
+    runtime: &tokio::runtime::Runtime,
+    colors: ColorChoice,
+) -> Result<LabCheck, Failure> {
+    setup::ensure(setup::Job::Experiment, false, colors)?;
+    let lab_failure = |error: anyhow::Error| Failure::new(Exit::Lab, error);
+    let _alone = state::measuring_lock().map_err(lab_failure)?;
+    let observer = build::build()?.observer;
+    let qemu = qemu(spec);
+    let asked =
+        Asked { observer: &observer, qemu: &qemu, rates: Rates::All, needs: Needs::default() };
+    runtime.block_on(async {
+        let lab = labs::for_experiment(spec, false).await.map_err(lab_failure)?;
+        Ok(lab_check::check(&lab, &asked).await)
+    })
 }
 
 /// The QEMU that the nodes are asked for: as an experiment would find it where they are this

@@ -1,6 +1,7 @@
 //! From what was measured of a lab to findings. Pure.
 
 mod addresses;
+mod cluster;
 mod machines;
 mod number;
 mod storage;
@@ -23,6 +24,7 @@ pub fn judge(spec: &LabSpec, measured: &Measured, needs: &Needs) -> Vec<Finding>
     storage::judge(spec, &measured.storage, needs, &mut findings);
     machines::clocks(measured, &mut findings);
     machines::judge(&measured.machines, needs, &mut findings);
+    cluster::judge(spec, measured, needs, &mut findings);
     findings.sort_by_key(|finding| (finding.severity, finding.what, finding.network.clone()));
     findings
 }

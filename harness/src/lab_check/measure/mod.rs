@@ -75,7 +75,7 @@ pub async fn measure(lab: &RunningLab, asked: &Asked<'_>) -> Measured {
         last,
         apart_s,
     });
-    Measured { machines, ways, storage, addresses, clocks: clocks.collect() }
+    Measured { machines, ways, storage, addresses, clocks: clocks.collect(), proxmox: None }
 }
 
 /// Offsets of the clocks that are not this machine's.

@@ -2,11 +2,12 @@
 //!
 //! [`Client`] asks; what it may be told is in [`types`], [`tasks`], [`migration_log`] and
 //! [`info_migrate`], what can go wrong in [`error`]. [`Capabilities`] says what depends on the
-//! version.
+//! version. [`survey`] is what must be known of a cluster before anything is migrated on it.
 
 mod answer;
 mod call;
 pub mod capabilities;
+mod connect;
 mod credentials;
 mod endpoint;
 pub mod error;
@@ -21,6 +22,7 @@ mod reads;
 mod secret;
 mod session;
 mod start;
+pub mod survey;
 pub mod tasks;
 mod tls;
 mod transport;

@@ -377,13 +377,18 @@ fn sweep(root: &Utf8Path) -> Result<()> {
 
 /// The machines, in the order of the lab's nodes.
 fn targets(spec: &LabSpec) -> Result<Vec<(String, SshTarget)>> {
-    let hosts = spec.hosts.as_ref().context("a lab of hosts without `hosts`")?;
+    let hosts = spec.hosts.as_ref().filter(|_| spec.has_ssh()).context(
+        "the lab's machines are not reached by SSH, and only so can they be used\n\nhint: give \
+         every node `ssh` in the lab file; `cargo xtask lab-check` needs none",
+    )?;
     spec.nodes
         .iter()
         .map(|node| {
             let host = hosts.get(node).with_context(|| format!("{node} has no machine"))?;
             // Labs need root: they make devices, mount file systems and shape links.
-            let (config, host, sudo) = (host.ssh_config.clone(), host.ssh.clone(), true);
+            let place =
+                host.ssh.clone().with_context(|| format!("{node} is not reached by SSH"))?;
+            let (config, host, sudo) = (host.ssh_config.clone(), place, true);
             Ok((node.clone(), SshTarget { config, host, sudo }))
         })
         .collect()

@@ -106,7 +106,7 @@ fn vagrant(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
 fn hosts(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
     let spec = &parsed.value;
     let Some(hosts) = &spec.hosts else {
-        if spec.provider == Provider::Hosts {
+        if spec.provider == Provider::Hosts && spec.api().is_none() {
             let what = "the provider `hosts` needs to know the machines".to_owned();
             problems.push(
                 parsed
@@ -116,7 +116,9 @@ fn hosts(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
         }
         return;
     };
-    for node in spec.nodes.iter().filter(|node| !hosts.contains_key(*node)) {
+    // A cluster may be reached by its API alone, but not some of its nodes.
+    let needs_ssh = spec.api().is_none() || spec.has_ssh();
+    for node in spec.nodes.iter().filter(|node| needs_ssh && !hosts.contains_key(*node)) {
         let what = format!("`{node}` is a node, and has no machine here");
         problems.push(
             parsed.problem(&["hosts"], what).hint(format!("`{node}: {{ssh: root@host.example}}`")),
@@ -129,9 +131,20 @@ fn hosts(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
             let nodes = spec.nodes.join(", ");
             problems.push(parsed.problem(&at, what).hint(format!("the nodes are {nodes}")));
         }
+        let Some(ssh) = &host.ssh else {
+            if needs_ssh {
+                let what = format!("nothing says how SSH finds `{name}`");
+                let hint = match spec.api() {
+                    Some(_) => "`ssh: root@host.example`; or leave `ssh` out for every node",
+                    None => "`ssh: root@host.example`",
+                };
+                problems.push(parsed.problem(&at, what).hint(hint));
+            }
+            continue;
+        };
         let odd = |c: char| c.is_whitespace() || c.is_control();
-        if host.ssh.is_empty() || host.ssh.starts_with('-') || host.ssh.contains(odd) {
-            let what = format!("`{}` is no place that SSH can find", host.ssh.escape_debug());
+        if ssh.is_empty() || ssh.starts_with('-') || ssh.contains(odd) {
+            let what = format!("`{}` is no place that SSH can find", ssh.escape_debug());
             problems.push(
                 parsed
                     .problem(&["hosts", name, "ssh"], what)

@@ -1,6 +1,6 @@
 //! What a lab file may not say of Proxmox VE.
 
-use super::{NAME_HINT, bad_name};
+use super::{NAME_HINT, api, bad_name};
 use crate::{
     spec::{HypervisorKind, LabSpec, Provider, ProxmoxSpec},
     yaml::{Parsed, Problem},
@@ -39,6 +39,7 @@ pub(super) fn problems(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
     if let Some(proxmox) = &spec.proxmox {
         names(parsed, proxmox, problems);
         repository(parsed, proxmox, problems);
+        api::problems(parsed, proxmox, problems);
     }
 }
 
@@ -55,9 +56,9 @@ fn names(parsed: &Parsed<LabSpec>, proxmox: &ProxmoxSpec, problems: &mut Vec<Pro
         let what = format!("`{}` is no domain", proxmox.domain);
         problems.push(parsed.problem(&["proxmox", "domain"], what).hint("such as `lab.internal`"));
     }
-    if !is_id(&proxmox.storage) {
+    if !is_id(&proxmox.storage.replace(['_', '.'], "-")) {
         let what = format!("`{}` cannot name a storage", proxmox.storage);
-        problems.push(parsed.problem(&["proxmox", "storage"], what).hint(ID_HINT));
+        problems.push(parsed.problem(&["proxmox", "storage"], what).hint(STORAGE_HINT));
     }
     if !is_id(&proxmox.token) {
         let what = format!("`{}` cannot name a token", proxmox.token);
@@ -80,6 +81,8 @@ fn names(parsed: &Parsed<LabSpec>, proxmox: &ProxmoxSpec, problems: &mut Vec<Pro
     }
 }
 
+const STORAGE_HINT: &str =
+    "two letters, digits, dashes, dots or underlines and more, beginning with a letter";
 const ID_HINT: &str = "two letters, digits or dashes and more, beginning with a letter";
 
 fn is_name_char(c: char) -> bool {

@@ -3,6 +3,7 @@
 //! expire, and fails where it is told to.
 
 mod certificates;
+mod facts;
 mod lives;
 mod qemu;
 mod real;

@@ -36,6 +36,9 @@ impl World {
                 Some(true) => {}
             }
         }
+        if let Some(reply) = self.fact(request, who) {
+            return reply;
+        }
         match (request.method.as_str(), &path[..]) {
             ("GET", ["version"]) => Reply::data(
                 &json!({"version": "9.1.7", "repoid": "ad92ef6082138bff", "release": "9.1"}),
@@ -48,7 +51,8 @@ impl World {
                     json!({"type": "qemu", "id": format!("qemu/{}", vm.vmid), "vmid": vm.vmid,
                         "node": vm.node, "status": vm.status()})
                 });
-                Reply::data(&Value::Array(vms.collect()))
+                let others = self.facts.guests.iter().cloned();
+                Reply::data(&Value::Array(vms.chain(others).collect()))
             }
             ("GET", ["nodes"]) => {
                 let nodes = self.nodes.iter().map(|(name, up)| {

@@ -1,6 +1,7 @@
 //! What the double knows.
 
 use super::{
+    facts::Facts,
     qemu::Real,
     real::Pending,
     request::{Reply, Request},
@@ -32,6 +33,8 @@ pub struct World {
     /// Whether each is up.
     pub nodes: BTreeMap<String, bool>,
     pub quorate: bool,
+    /// What reads of the cluster give.
+    pub facts: Facts,
     pub vms: Vec<Vm>,
     pub tasks: Vec<Task>,
     /// Tickets that are good, each with its CSRF token.
@@ -103,6 +106,7 @@ impl World {
         Self {
             nodes: ["pve1", "pve2", "pve3"].map(|name| (name.to_owned(), true)).into(),
             quorate: true,
+            facts: Facts::cluster(),
             vms: vec![Vm::new(101, "pve1")],
             tasks: Vec::new(),
             tickets: BTreeMap::new(),
