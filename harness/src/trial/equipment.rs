@@ -6,8 +6,14 @@ use crate::{
     settings::{QemuName, QemuPair},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use lab::hypervisor::qemu::Accelerator;
-use std::{collections::BTreeMap, time::Duration};
+use lab::hypervisor::{
+    proxmox::{
+        Client,
+        guest::{MonitorFolder, Ours},
+    },
+    qemu::Accelerator,
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What every trial of a run is made with.
 #[derive(Clone, Debug)]
@@ -32,6 +38,37 @@ pub struct Equipment {
 pub enum Hypervisor {
     /// Plain QEMU.
     Qemu(QemuEquipment),
+    /// Proxmox VE.
+    Proxmox(ProxmoxEquipment),
+}
+
+/// What Proxmox runs guests with.
+#[derive(Clone, Debug)]
+pub struct ProxmoxEquipment {
+    /// Its API. What it may do decides how guests are made and migrations chosen: only root@pam,
+    /// logged in by its password, may give a VM arguments for QEMU, or choose how it is migrated.
+    pub client: Arc<Client>,
+    /// How guests are known as ours.
+    pub ours: Ours,
+    /// The bridge on every node that they are connected to.
+    pub bridge: String,
+    /// What they boot.
+    pub boot: ProxmoxBoot,
+    /// Where each has a second monitor, on nodes that are reached by SSH as root; without one it is
+    /// watched through the API. Only for root@pam.
+    pub monitor: Option<MonitorFolder>,
+}
+
+/// What guests on Proxmox boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxmoxBoot {
+    /// The guest's image, brought to the nodes by SSH. Only for root@pam.
+    Kernel,
+    /// A CD with it, which was uploaded before.
+    Cd {
+        /// The volume, such as `shared:iso/guest.iso`.
+        volume: String,
+    },
 }
 
 /// What plain QEMU runs guests with.
@@ -77,8 +114,10 @@ impl Equipment {
     /// The QEMUs that take part, by name; empty where one alone does.
     #[must_use]
     pub fn qemus(&self) -> &BTreeMap<QemuName, Qemu> {
+        static NONE: BTreeMap<QemuName, Qemu> = BTreeMap::new();
         match &self.hypervisor {
             Hypervisor::Qemu(qemu) => &qemu.named,
+            Hypervisor::Proxmox(_) => &NONE,
         }
     }
 
@@ -87,6 +126,7 @@ impl Equipment {
     pub fn machine(&self) -> Option<&str> {
         match &self.hypervisor {
             Hypervisor::Qemu(qemu) => qemu.machine.as_deref(),
+            Hypervisor::Proxmox(_) => None,
         }
     }
 
@@ -106,6 +146,18 @@ impl Equipment {
             target: program(&pair.target)?,
             machine: self.machine().map(str::to_owned),
         })
+    }
+}
+
+impl Hypervisor {
+    /// The driver's rules that a record names: those that its experiment asks for, or Proxmox's
+    /// own, where Proxmox drives.
+    #[must_use]
+    pub fn policy<'a>(&self, asked: &'a str) -> &'a str {
+        match self {
+            Self::Qemu(_) => asked,
+            Self::Proxmox(_) => "proxmox",
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     settings::{Content, Pattern, Settings},
 };
 use anyhow::Result;
-use lab::units::Bytes;
+use lab::{hypervisor::qemu::migration::Side, units::Bytes};
 use std::time::Duration;
 use wire::{Config, Message, State};
 
@@ -38,7 +38,8 @@ pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     let booted = witness.watch(0, boot, |beats| (!beats.is_empty()).then_some(())).await;
     watch.lap(|phases| &mut phases.start_s);
     if booted.map_err(failed)?.is_none() {
-        return Err(Ended::new(Outcome::Failed, "the guest did not beat after its start"));
+        let what = "the guest did not beat after its start";
+        return Err(guest.silent(Side::Source, what, Outcome::Failed).await);
     }
 
     live(Live::Stage("fill"));

@@ -4,7 +4,7 @@ use super::{
     Equipment, Intervention, Live, Order,
     cause::Seen,
     clocks::Clocks,
-    guest::Guest,
+    guest::{Guest, Migrated},
     links, measure, nodes,
     observed::Observed,
     outcome::Ended,
@@ -63,8 +63,10 @@ pub struct Ends<'a> {
 /// Runs all stages; gives how the trial ended and what was said of the guest.
 pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
     let mut running = Running::default();
-    let ended = stages(trial, &mut running).await;
-    let ended = ended.map_err(|ended| with_lost_node(trial, &running, ended));
+    let ended = match stages(trial, &mut running).await {
+        Ok(()) => Ok(()),
+        Err(ended) => Err(with_lost_node(trial, &running, ended).await),
+    };
     trial.tell("tear down");
     if let Some(witness) = &running.witness {
         trial.observed.beats = witness.beats();
@@ -75,8 +77,8 @@ pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
 }
 
 /// A trial that has lost a node says which, and is no word on the guest.
-fn with_lost_node(trial: &Trial<'_>, running: &Running, ended: Ended) -> Ended {
-    let Some(role) = running.lost() else { return ended };
+async fn with_lost_node(trial: &Trial<'_>, running: &Running, ended: Ended) -> Ended {
+    let Some(role) = running.lost().await else { return ended };
     let Order { source, target, witness, .. } = trial.order;
     let (index, name) = match role {
         Role::Source => (source, "source"),
@@ -157,8 +159,9 @@ async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
         tokio::join!(links::sent_bytes(source_node, link), nodes::clocks(lab, order));
     let clocks_before = clocks_before.map_err(failed)?;
     let mut tell = |sample: &Sample| live(Live::Sample(sample));
-    let mut log = guest.migrate(&mut tell).await.map_err(failed)?;
-    observed.migration_s = log.asked.elapsed().as_secs_f64();
+    let migrated = guest.migrate(&mut tell).await.map_err(failed)?;
+    let Migrated { mut log, began_s, end_s, told } = migrated;
+    (observed.began_s, observed.migration_s, observed.told) = (began_s, end_s, told);
     let (wire_after, clocks_after) =
         tokio::join!(links::sent_bytes(source_node, link), nodes::clocks(lab, order));
     observed.wire_bytes = wire_before.ok().zip(wire_after.ok());
@@ -229,7 +232,7 @@ fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> Stri
     let rounds = rounds::rounds(observed);
     let asked_pages_per_s = f64::from(order.settings.touch_rate.0);
     Seen {
-        after_s: observed.migration_s,
+        after_s: observed.migration_s - observed.began_s,
         touched_pages_per_s: measure::touched_pages_per_s(observed).unwrap_or(asked_pages_per_s),
         dirty_pages_per_s: ram("dirty-pages-rate"),
         sent_bytes: ram("transferred").unwrap_or(0.0),

@@ -30,8 +30,12 @@ pub struct Running {
 
 impl Running {
     /// Which of its roles has lost its node, if any.
-    pub fn lost(&self) -> Option<Role> {
-        let guest = self.guest.as_ref().and_then(Guest::lost).map(|side| match side {
+    pub async fn lost(&self) -> Option<Role> {
+        let lost = match &self.guest {
+            Some(guest) => guest.lost().await,
+            None => None,
+        };
+        let guest = lost.map(|side| match side {
             Side::Source => Role::Source,
             Side::Target => Role::Target,
         });

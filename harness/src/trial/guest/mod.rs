@@ -1,7 +1,9 @@
 //! The guest of a trial, whatever runs and migrates it: all that the stages know of hypervisors.
 
+mod proxmox;
 mod qemu;
 
+pub use proxmox::{OnProxmox, Told, ready, sweep};
 pub use qemu::Pair;
 
 use super::{Equipment, Order, equipment::Hypervisor, outcome::Ended};
@@ -25,6 +27,21 @@ pub type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub enum Guest {
     /// Two plain QEMUs, one at each end.
     Qemu(Box<Pair>),
+    /// A VM of Proxmox's.
+    Proxmox(Box<OnProxmox>),
+}
+
+/// What came of a migration. Times are seconds since it was asked for.
+#[derive(Debug)]
+pub struct Migrated {
+    /// What both QEMUs said, and how it ended.
+    pub log: MigrationLog,
+    /// When QEMU began.
+    pub began_s: f64,
+    /// When it had ended, whatever the end was.
+    pub end_s: f64,
+    /// What Proxmox tells besides, where it has migrated.
+    pub told: Option<Told>,
 }
 
 impl Guest {
@@ -37,6 +54,9 @@ impl Guest {
             Hypervisor::Qemu(qemu) => {
                 Ok(Self::Qemu(Box::new(Pair::new(lab, equipment, qemu, order)?)))
             }
+            Hypervisor::Proxmox(proxmox) => {
+                Ok(Self::Proxmox(Box::new(OnProxmox::new(lab, equipment, proxmox, order)?)))
+            }
         }
     }
 
@@ -47,6 +67,7 @@ impl Guest {
     pub async fn start(&mut self) -> Result<()> {
         match self {
             Self::Qemu(pair) => pair.start().await,
+            Self::Proxmox(guest) => guest.start().await,
         }
     }
 
@@ -57,6 +78,8 @@ impl Guest {
     pub async fn prepare(&self) -> Result<()> {
         match self {
             Self::Qemu(pair) => pair.prepare().await,
+            // Proxmox does it when it migrates.
+            Self::Proxmox(_) => Ok(()),
         }
     }
 
@@ -65,12 +88,10 @@ impl Guest {
     ///
     /// # Errors
     /// When it was not begun.
-    pub async fn migrate(
-        &mut self,
-        live: &mut (dyn FnMut(&Sample) + Send),
-    ) -> Result<MigrationLog> {
+    pub async fn migrate(&mut self, live: &mut (dyn FnMut(&Sample) + Send)) -> Result<Migrated> {
         match self {
             Self::Qemu(pair) => pair.migrate(live).await,
+            Self::Proxmox(guest) => guest.migrate(live).await,
         }
     }
 
@@ -79,6 +100,8 @@ impl Guest {
     pub fn dies(&self) -> Waiting<Side> {
         match self {
             Self::Qemu(pair) => pair.dies(),
+            // Nobody tells; whoever waits for the guest has a deadline.
+            Self::Proxmox(_) => Box::pin(std::future::pending()),
         }
     }
 
@@ -86,6 +109,7 @@ impl Guest {
     pub fn end_dies(&self, side: Side) -> Waiting<()> {
         match self {
             Self::Qemu(pair) => pair.end_dies(side),
+            Self::Proxmox(_) => Box::pin(std::future::pending()),
         }
     }
 
@@ -93,13 +117,15 @@ impl Guest {
     pub async fn died(&mut self, side: Side) -> Ended {
         match self {
             Self::Qemu(pair) => pair.died(side).await,
+            Self::Proxmox(guest) => guest.silent(side, "the guest has died", Outcome::Failed).await,
         }
     }
 
-    /// Whether this end has died.
+    /// Whether this end has died, or is known not to have the guest.
     pub fn is_dead(&self, side: Side) -> bool {
         match self {
             Self::Qemu(pair) => pair.is_dead(side),
+            Self::Proxmox(guest) => guest.is_dead(side),
         }
     }
 
@@ -108,13 +134,15 @@ impl Guest {
     pub async fn silent(&mut self, side: Side, what: &str, outcome: Outcome) -> Ended {
         match self {
             Self::Qemu(pair) => pair.silent(side, what, outcome).await,
+            Self::Proxmox(guest) => guest.silent(side, what, outcome).await,
         }
     }
 
     /// Whose node is lost, if one is.
-    pub fn lost(&self) -> Option<Side> {
+    pub async fn lost(&self) -> Option<Side> {
         match self {
             Self::Qemu(pair) => pair.lost(),
+            Self::Proxmox(guest) => guest.lost().await,
         }
     }
 
@@ -122,6 +150,7 @@ impl Guest {
     pub fn vm(&self, side: Side) -> Option<&Vm> {
         match self {
             Self::Qemu(pair) => pair.vm(side),
+            Self::Proxmox(_) => None,
         }
     }
 
@@ -129,6 +158,7 @@ impl Guest {
     pub fn kill(&self) {
         match self {
             Self::Qemu(pair) => pair.kill(),
+            Self::Proxmox(_) => {}
         }
     }
 
@@ -137,6 +167,7 @@ impl Guest {
     pub async fn end(&mut self) -> String {
         match self {
             Self::Qemu(pair) => pair.end().await,
+            Self::Proxmox(guest) => guest.end().await,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A guest on plain QEMU: a process on the source, one on the target that receives it, and the
 //! image of its disk.
 
-use super::Waiting;
+use super::{Migrated, Waiting};
 use crate::{
     record::Outcome,
     settings::{BandwidthLimit, QemuName, Settings},
@@ -16,7 +16,7 @@ use lab::{
     RunningLab,
     hypervisor::qemu::{
         Accelerator, Disk, Vm, VmSpec,
-        migration::{self, MigrationLog, MigrationOrder, Sample, SendCap, Side},
+        migration::{self, MigrationOrder, Sample, SendCap, Side},
     },
     node::{Exit, Node},
 };
@@ -134,13 +134,12 @@ impl Pair {
         migration::prepare(self.source.running()?, self.target.running()?, &self.migration).await
     }
 
-    pub async fn migrate(
-        &mut self,
-        live: &mut (dyn FnMut(&Sample) + Send),
-    ) -> Result<MigrationLog> {
+    pub async fn migrate(&mut self, live: &mut (dyn FnMut(&Sample) + Send)) -> Result<Migrated> {
         let Self { source, target, migration, .. } = self;
         let (source, target) = (source.running_mut()?, target.running_mut()?);
-        migration::migrate(source, target, migration, live).await
+        let log = migration::migrate(source, target, migration, live).await?;
+        // QEMU begins when it is asked.
+        Ok(Migrated { began_s: 0.0, end_s: log.asked.elapsed().as_secs_f64(), log, told: None })
     }
 
     pub fn dies(&self) -> Waiting<Side> {
