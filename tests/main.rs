@@ -20,5 +20,9 @@ mod model_verdicts;
 mod nested;
 mod network;
 mod ordinary_user;
+mod proxmox;
+#[expect(dead_code, reason = "these tests need a part of it")]
+#[path = "../lab/tests/support/pve/mod.rs"]
+mod pve;
 mod qemus;
 mod support;

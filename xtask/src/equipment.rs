@@ -2,6 +2,7 @@
 //! that are others.
 
 mod on_nodes;
+pub mod proxmox;
 
 pub use on_nodes::equip as equip_nodes;
 
@@ -42,6 +43,8 @@ pub struct Equipped {
     pub guest_sha256: String,
     /// The nodes, where they are other machines.
     pub nodes: Vec<NodeHost>,
+    /// Versions of what else takes part, by name.
+    pub versions: BTreeMap<String, String>,
     /// What a user must know.
     pub warnings: Vec<String>,
 }
@@ -108,6 +111,7 @@ pub fn equip(spec: &LabSpec, named: &Named, built: Built) -> Result<Equipped> {
         accelerator_reason,
         guest_sha256,
         nodes: Vec::new(),
+        versions: BTreeMap::new(),
         warnings,
     })
 }

@@ -104,3 +104,6 @@ fn resume_delay(observed: &Observed) -> Found {
     measured(delay_ms.max(0.0), done.source, resolution_ms)
         .map(|found| Measured { interval, ..found })
 }
+
+#[cfg(test)]
+mod tests;

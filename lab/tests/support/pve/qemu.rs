@@ -4,6 +4,7 @@
 use camino::Utf8PathBuf;
 use lab::{
     hypervisor::qemu::Qmp,
+    node::{Node, Process, Spawn, Streams},
     process::{self, Command, Conversation, Ending},
 };
 use serde_json::{Value, json};
@@ -13,6 +14,9 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct Real {
     program: String,
     folder: Utf8PathBuf,
+    /// Nodes that QEMUs run on, each guest at the node's tap; those that are not here have no
+    /// network, and run on this machine.
+    pub nodes: BTreeMap<String, Node>,
     /// By node and VM.
     pub running: BTreeMap<(String, u32), Qemu>,
 }
@@ -21,7 +25,13 @@ pub struct Real {
 pub struct Qemu {
     /// Proxmox's own monitor.
     pub qmp: Arc<Qmp>,
-    _process: Ending,
+    _process: Running,
+}
+
+#[expect(dead_code, reason = "they are kept for what dropping them does")]
+enum Running {
+    Here(Ending),
+    OnNode(Process),
 }
 
 impl Real {
@@ -32,7 +42,7 @@ impl Real {
             eprintln!("left out: there is no `qemu-system-x86_64`");
         }
         let program = found?.to_str().expect("UTF-8").to_owned();
-        Some(Self { program, folder, running: BTreeMap::new() })
+        Some(Self { program, folder, nodes: BTreeMap::new(), running: BTreeMap::new() })
     }
 
     /// Where a node has what Proxmox has in `/run/qemu-server`.
@@ -42,9 +52,12 @@ impl Real {
         folder
     }
 
-    /// Where a guest's memory goes, as if through SSH.
-    pub fn uri(&self, vmid: u32) -> String {
-        format!("unix:{}/{vmid}.migrate", self.folder)
+    /// Where a guest's memory goes: as it is to a node, else as if through SSH.
+    pub fn uri(&self, vmid: u32, target: &str) -> String {
+        match self.nodes.get(target) {
+            Some(node) => format!("tcp:{}:60000", node.migration_address),
+            None => format!("unix:{}/{vmid}.migrate", self.folder),
+        }
     }
 
     /// What is started of a VM on a node.
@@ -53,27 +66,53 @@ impl Real {
         node: &str,
         config: &BTreeMap<String, String>,
         incoming: bool,
-    ) -> Command {
+    ) -> Launch {
         let folder = self.folder(node);
         let args = config.get("args").map_or("", String::as_str);
         assert!(!args.contains(['"', '\'', '\\']), "what needs no quotes has none");
         let args = args.replace("/run/qemu-server", folder.as_str());
         let own = "-machine pc -accel tcg,tb-size=32 -nodefaults -no-user-config -display none \
                    -chardev stdio,id=own,signal=off -mon chardev=own,mode=control";
-        let command = Command::new(&self.program)
-            .args(own.split_whitespace())
-            .args(["-m", &config["memory"]])
-            .args(args.split_whitespace());
-        if incoming { command.args(["-S", "-incoming", "defer"]) } else { command }
+        let mut argv = vec![self.program.clone()];
+        argv.extend(own.split_whitespace().map(str::to_owned));
+        argv.extend(["-m".to_owned(), config["memory"].clone()]);
+        argv.extend(args.split_whitespace().map(str::to_owned));
+        let node = self.nodes.get(node).cloned();
+        if let Some(node) = &node {
+            let card = config["net0"].strip_prefix("virtio=").expect("a card");
+            let mac = card.split(',').next().expect("an address");
+            let tap = format!("tap,id=net0,ifname={},script=no,downscript=no", node.tap);
+            let card = format!("virtio-net-pci,netdev=net0,id=net0,mac={mac}");
+            argv.extend(["-netdev", &tap, "-device", &card].map(str::to_owned));
+        }
+        if incoming {
+            argv.extend(["-S", "-incoming", "defer"].map(str::to_owned));
+        }
+        Launch { node, argv }
     }
+}
+
+/// What is started, and where.
+pub struct Launch {
+    node: Option<Node>,
+    argv: Vec<String>,
 }
 
 impl Qemu {
     /// Starts one, until its monitor answers.
-    pub async fn start(command: &Command) -> Result<Self, String> {
+    pub async fn start(launch: Launch) -> Result<Self, String> {
+        let Launch { node, argv } = launch;
+        if let Some(node) = node {
+            let spawn = Spawn { argv, cwd: None, streams: Streams::piped() };
+            let mut process = node.spawn(spawn).await.map_err(|error| format!("{error:#}"))?;
+            let opened = Qmp::open(&mut process).await;
+            let (qmp, _events) = opened.map_err(|error| format!("{error:#}"))?;
+            return Ok(Self { qmp: Arc::new(qmp), _process: Running::OnNode(process) });
+        }
+        let command = Command::new(&argv[0]).args(&argv[1..]);
         let Conversation { stdin, stdout, ending } = command.converse().expect("QEMU");
         match Qmp::over(stdout, stdin).await {
-            Ok((qmp, _events)) => Ok(Self { qmp: Arc::new(qmp), _process: ending }),
+            Ok((qmp, _events)) => Ok(Self { qmp: Arc::new(qmp), _process: Running::Here(ending) }),
             Err(_) => Err(ending.last_words(std::time::Duration::from_secs(5)).await),
         }
     }

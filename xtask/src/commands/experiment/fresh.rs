@@ -85,7 +85,7 @@ pub fn folder(
         lab_file: Some(lab_file(args)),
         lab: serde_json::to_value(&task.spec)?,
         seed: task.experiment.seed,
-        versions: provenance::versions(),
+        versions: provenance::versions().into_iter().chain(equipped.versions.clone()).collect(),
         host: Host {
             kernel: equipment::kernel(),
             cpu_model: equipment::cpu_model(),
