@@ -21,7 +21,7 @@ mod nested;
 mod network;
 mod ordinary_user;
 mod proxmox;
-#[expect(dead_code, reason = "these tests need a part of it")]
+#[expect(dead_code, unused_imports, reason = "these tests need a part of it")]
 #[path = "../lab/tests/support/pve/mod.rs"]
 mod pve;
 mod qemus;

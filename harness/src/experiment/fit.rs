@@ -49,7 +49,8 @@ fn on_proxmox(settings: &Settings, is_root: bool) -> Vec<Misfit> {
     let mut found = Vec::new();
     let mut refuse = |what: String, hint| found.push(Misfit { what, hint });
     if !settings.qemu.is_lab() {
-        let what = format!("Proxmox VE runs guests with its own QEMU, not with `{}`", settings.qemu);
+        let what =
+            format!("Proxmox VE runs guests with its own QEMU, not with `{}`", settings.qemu);
         refuse(what, "leave `qemu` out, or take a lab with `hypervisor: qemu`");
     }
     if !settings.disk.is_none() {

@@ -61,12 +61,7 @@ impl Real {
     }
 
     /// What is started of a VM on a node.
-    pub fn command(
-        &self,
-        node: &str,
-        config: &BTreeMap<String, String>,
-        incoming: bool,
-    ) -> Launch {
+    pub fn command(&self, node: &str, config: &BTreeMap<String, String>, incoming: bool) -> Launch {
         let folder = self.folder(node);
         let args = config.get("args").map_or("", String::as_str);
         assert!(!args.contains(['"', '\'', '\\']), "what needs no quotes has none");

@@ -26,7 +26,10 @@ pub enum Does {
     Start,
     Stop,
     /// `bwlimit_kib`: the request's own limit; 0 is none.
-    Migrate { target: String, bwlimit_kib: Option<f64> },
+    Migrate {
+        target: String,
+        bwlimit_kib: Option<f64>,
+    },
 }
 
 /// From one command of Proxmox to the next: it connects anew for each.

@@ -47,7 +47,8 @@ fn seen(samples: Vec<Sample>, with_events: bool) -> Observed {
         add(Side::Source, "MIGRATION", json!({ "status": "completed" }), 12.0);
     }
     add(Side::Target, "RESUME", Value::Null, 12.6);
-    let told = Told { task: migration_log::MigrationLog::read(LINES), began_s: Some(2.0), end_s: 12.6 };
+    let told =
+        Told { task: migration_log::MigrationLog::read(LINES), began_s: Some(2.0), end_s: 12.6 };
     Observed {
         by_proxmox: true,
         began_s: 2.0,
@@ -74,7 +75,8 @@ fn why(observed: &Observed, name: &str) -> String {
 
 #[test]
 fn its_own_figures_are_kept_as_what_they_are() {
-    let observed = seen(vec![sample(11.9, "active", 9900), sample(12.02, "completed", 10_000)], true);
+    let observed =
+        seen(vec![sample(11.9, "active", 9900), sample(12.02, "completed", 10_000)], true);
     let of = |name| value(&observed, name).value;
     assert_eq!(of(metric::PROXMOX_DOWNTIME), 59.0);
     assert_eq!(of(metric::PROXMOX_SPEED), 28.0 * 1_048_576.0);
@@ -88,7 +90,8 @@ fn its_own_figures_are_kept_as_what_they_are() {
 
 #[test]
 fn without_the_event_the_answers_around_it_are_an_interval() {
-    let observed = seen(vec![sample(11.9, "active", 9900), sample(12.02, "completed", 10_000)], false);
+    let observed =
+        seen(vec![sample(11.9, "active", 9900), sample(12.02, "completed", 10_000)], false);
     let delay = value(&observed, metric::RESUME_DELAY);
     let [low, high] = delay.interval.expect("uncertain");
     assert!((low - 580.0).abs() < 1e-6 && (high - 700.0).abs() < 1e-6, "{delay:?}");
