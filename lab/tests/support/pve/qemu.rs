@@ -4,21 +4,39 @@
 use camino::Utf8PathBuf;
 use lab::{
     hypervisor::qemu::Qmp,
-    node::{Node, Process, Spawn, Streams},
+    node::{GUEST_TAP, Node, Process, Spawn, Streams},
     process::{self, Command, Conversation, Ending},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 /// What VMs are run by.
 pub struct Real {
     program: String,
     folder: Utf8PathBuf,
-    /// Nodes that QEMUs run on, each guest at the node's tap; those that are not here have no
+    /// Where QEMUs of a node run, each guest at the node's tap; those of other nodes have no
     /// network, and run on this machine.
-    pub nodes: BTreeMap<String, Node>,
+    pub nodes: BTreeMap<String, Place>,
     /// By node and VM.
     pub running: BTreeMap<(String, u32), Qemu>,
+}
+
+/// Where a node's QEMUs run.
+#[derive(Clone)]
+pub enum Place {
+    /// On a node of a lab, which shares its files with this machine.
+    Node(Node),
+    /// On a machine with files of its own, entered by a command.
+    Machine { enter: Vec<String>, migration_address: Ipv4Addr },
+}
+
+impl Place {
+    fn migration_address(&self) -> Ipv4Addr {
+        match self {
+            Self::Node(node) => node.migration_address,
+            Self::Machine { migration_address, .. } => *migration_address,
+        }
+    }
 }
 
 /// A QEMU; killed when this is dropped.
@@ -55,34 +73,45 @@ impl Real {
     /// Where a guest's memory goes: as it is to a node, else as if through SSH.
     pub fn uri(&self, vmid: u32, target: &str) -> String {
         match self.nodes.get(target) {
-            Some(node) => format!("tcp:{}:60000", node.migration_address),
+            Some(place) => format!("tcp:{}:60000", place.migration_address()),
             None => format!("unix:{}/{vmid}.migrate", self.folder),
         }
     }
 
     /// What is started of a VM on a node.
     pub fn command(&self, node: &str, config: &BTreeMap<String, String>, incoming: bool) -> Launch {
+        let place = self.nodes.get(node);
         let folder = self.folder(node);
         let args = config.get("args").map_or("", String::as_str);
         assert!(!args.contains(['"', '\'', '\\']), "what needs no quotes has none");
-        let args = args.replace("/run/qemu-server", folder.as_str());
+        let args = match place {
+            Some(Place::Machine { .. }) => args.to_owned(),
+            _ => args.replace("/run/qemu-server", folder.as_str()),
+        };
         let own = "-machine pc -accel tcg,tb-size=32 -nodefaults -no-user-config -display none \
                    -chardev stdio,id=own,signal=off -mon chardev=own,mode=control";
-        let mut argv = vec![self.program.clone()];
+        let mut argv = match place {
+            Some(Place::Machine { enter, .. }) => enter.clone(),
+            _ => Vec::new(),
+        };
+        argv.push(self.program.clone());
         argv.extend(own.split_whitespace().map(str::to_owned));
         argv.extend(["-m".to_owned(), config["memory"].clone()]);
         argv.extend(args.split_whitespace().map(str::to_owned));
-        let node = self.nodes.get(node).cloned();
-        if let Some(node) = &node {
+        if place.is_some() {
             let card = config["net0"].strip_prefix("virtio=").expect("a card");
             let mac = card.split(',').next().expect("an address");
-            let tap = format!("tap,id=net0,ifname={},script=no,downscript=no", node.tap);
+            let tap = format!("tap,id=net0,ifname={GUEST_TAP},script=no,downscript=no");
             let card = format!("virtio-net-pci,netdev=net0,id=net0,mac={mac}");
             argv.extend(["-netdev", &tap, "-device", &card].map(str::to_owned));
         }
         if incoming {
             argv.extend(["-S", "-incoming", "defer"].map(str::to_owned));
         }
+        let node = match place {
+            Some(Place::Node(node)) => Some(node.clone()),
+            _ => None,
+        };
         Launch { node, argv }
     }
 }

@@ -141,7 +141,8 @@ async fn measure(
     let lab = labs::for_experiment(&task.spec, args.keep_lab)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
-    let measured = measure_on(args, colors, &task, &lab, ready, resumed, &interrupt).await;
+    let measuring = measure_on(args, colors, &task, &lab, ready, resumed, &interrupt);
+    let measured = Box::pin(measuring).await;
     // First, for a reader of stdout that has gone ends the program.
     let closed = lab.close(&mut show::tell).await;
     let (writer, end) = measured?;
