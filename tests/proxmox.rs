@@ -134,6 +134,7 @@ async fn all() {
     let Some(cluster) = Cluster::up().await else { return };
     whole(&cluster).await;
     failing(&cluster).await;
+    losing(&cluster).await;
     unready(&cluster).await;
     let Cluster { sandbox, lab, double, .. } = cluster;
     drop(double);
@@ -181,6 +182,33 @@ async fn failing(cluster: &Cluster) {
     assert_eq!(record.outcome, Outcome::Failed);
     assert!(reason(&record).contains("storage is full"), "{record:?}");
     assert_eq!(cluster.left(), (Vec::new(), 0));
+}
+
+/// A target that is lost on the way costs its trial, which says so; the guest is removed where it
+/// is, and no trial begins before the node is back.
+async fn losing(cluster: &Cluster) {
+    let (double, order) = (&cluster.double, &cluster.orders[1]);
+    let target = cluster.lab.nodes[order.target].name.clone();
+    let mut live = |live: trial::Live<'_>| {
+        if matches!(live, trial::Live::Sample(_)) {
+            let mut world = double.world();
+            world.nodes.insert(target.clone(), false);
+            let real = world.real.as_mut().expect("true QEMUs");
+            real.running.retain(|(node, _), _| *node != target);
+        }
+    };
+    let trial = trial::run(&cluster.lab, &cluster.equipment, order, None, &mut live).await;
+    let Finished { record, log, .. } = trial.expect("the cluster stands");
+    well_formed(&record);
+    assert_eq!(record.outcome, Outcome::Failed, "{log}");
+    let words = format!("{target}, the target, was lost: ");
+    assert!(reason(&record).starts_with(&words), "{record:?}");
+    assert_eq!(cluster.left(), (Vec::new(), 0));
+    let lost = cluster.run(1).await.expect_err("a node is missing").to_string();
+    assert!(lost.contains(&format!("the cluster does not see {target}")), "{lost}");
+    double.world().nodes.insert(target, true);
+    let (record, log) = cluster.record(1).await;
+    assert_eq!(record.outcome, Outcome::Completed, "{:?}\n{log}", record.reason);
 }
 
 /// A cluster that takes no guest is waited for, and then ends the run; what was left is swept.
