@@ -15,7 +15,7 @@ use harness::{
     metric,
     plan::Plan,
     record::{Outcome, Record},
-    trial::{self, Equipment, Intervention, Order},
+    trial::{self, Equipment, Hypervisor, Intervention, Order, QemuEquipment},
 };
 use lab::{
     Lifetime, RunningLab,
@@ -24,7 +24,7 @@ use lab::{
     spec::LabSpec,
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, future::Future, os::unix::fs::FileExt, pin::Pin, time::Duration};
+use std::{future::Future, os::unix::fs::FileExt, pin::Pin, time::Duration};
 
 const EXPERIMENT: &str = "
 name: flip
@@ -95,16 +95,15 @@ async fn flipped_and_not() {
     let memory = tempfile::tempdir_in(memory.expect("a folder")).expect("a folder");
     let memory_folder = Utf8PathBuf::try_from(memory.path().to_owned()).expect("UTF-8");
     let equipment = Equipment {
-        qemu: qemu.try_into().expect("UTF-8"),
-        qemus: BTreeMap::new(),
-        machine: None,
+        hypervisor: Hypervisor::Qemu(QemuEquipment {
+            memory_folder: Some(memory_folder.clone()),
+            ..QemuEquipment::alone(qemu.try_into().expect("UTF-8"))
+        }),
         accelerator: Accelerator::Tcg,
-        tcg_cache_mib: None,
         patience: 1.0,
         node_patience: Duration::ZERO,
         guest: built.guest,
         observer: built.observer,
-        memory_folder: Some(memory_folder.clone()),
     };
     let experiment = Experiment::parse("flip.yaml", EXPERIMENT).expect("valid");
     let spec = LabSpec::parse("flip-lab.yaml", LAB).expect("valid");

@@ -15,7 +15,7 @@ use harness::{
     metric,
     plan::Plan,
     record::{Outcome, Record},
-    trial::{self, Equipment, Intervention, Order},
+    trial::{self, Equipment, Hypervisor, Intervention, Order, QemuEquipment},
 };
 use lab::{
     Lifetime, RunningLab,
@@ -23,10 +23,7 @@ use lab::{
     provider::netns,
     spec::LabSpec,
 };
-use std::{
-    collections::BTreeMap, fs::File, future::Future, os::unix::fs::FileExt, pin::Pin,
-    time::Duration,
-};
+use std::{fs::File, future::Future, os::unix::fs::FileExt, pin::Pin, time::Duration};
 
 const EXPERIMENT: &str = "
 name: disk
@@ -162,16 +159,12 @@ async fn flipped() {
     let built = build::build().expect("built");
     let qemu = find::choose(None).expect("a QEMU").qemu.path;
     let equipment = Equipment {
-        qemu: qemu.try_into().expect("UTF-8"),
-        qemus: BTreeMap::new(),
-        machine: None,
+        hypervisor: Hypervisor::Qemu(QemuEquipment::alone(qemu.try_into().expect("UTF-8"))),
         accelerator: Accelerator::Tcg,
-        tcg_cache_mib: None,
         patience: 1.0,
         node_patience: Duration::ZERO,
         guest: built.guest,
         observer: built.observer,
-        memory_folder: None,
     };
     let experiment = Experiment::parse("disk.yaml", EXPERIMENT).expect("valid");
     let spec = LabSpec::parse("lab.yaml", LAB).expect("valid");

@@ -21,5 +21,9 @@ mod model_verdicts;
 mod nested;
 mod network;
 mod ordinary_user;
+mod proxmox;
+#[expect(dead_code, unused_imports, reason = "these tests need a part of it")]
+#[path = "../lab/tests/support/pve/mod.rs"]
+mod pve;
 mod qemus;
 mod support;

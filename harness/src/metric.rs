@@ -23,16 +23,21 @@ pub struct Definition {
 }
 
 macro_rules! metrics {
-    ($($constant:ident, $name:literal, $unit:literal, $carries:literal, $meaning:literal;)+) => {
+    (
+        $(#[$doc:meta])* $list:ident:
+        $($constant:ident, $name:literal, $unit:literal, $carries:literal, $meaning:literal;)+
+    ) => {
         $(#[doc = $meaning] pub const $constant: &str = $name;)+
-        /// All metrics, in the order in which reports show them.
-        pub const ALL: &[Definition] = &[$(Definition {
+        $(#[$doc])*
+        pub const $list: &[Definition] = &[$(Definition {
             name: $name, unit: $unit, meaning: $meaning, carries_over_to_kvm: $carries,
         }),+];
     };
 }
 
 metrics! {
+    /// The metrics that every record has, in the order in which reports show them.
+    ALL:
     TOTAL_TIME, "total_time", "ms", false, "from the acceptance of `migrate` until QEMU says `completed`; includes setup and downtime";
     SETUP_TIME, "setup_time", "ms", false, "from the acceptance of `migrate` until the first round begins";
     DOWNTIME_REPORTED, "downtime_reported", "ms", false, "the downtime that QEMU's source reports (return path on: until the target has loaded everything and started the guest)";
@@ -77,8 +82,24 @@ metrics! {
     MODEL_ERROR_DOWNTIME, "model_error_downtime", "%", false, "by how much the predicted downtime is above the reported one";
 }
 
+metrics! {
+    /// Those that records of trials on Proxmox VE have besides; others do not have them at all.
+    OF_PROXMOX:
+    PROXMOX_DOWNTIME, "proxmox_downtime", "ms", false, "what Proxmox's task log calls downtime: QEMU's figure, which ends before the guest runs again";
+    PROXMOX_SPEED, "proxmox_speed", "B/s", false, "what Proxmox's task log calls the average migration speed: the guest's whole memory over whole seconds, which is no speed of anything";
+    LAST_DOWNTIME_LIMIT, "last_downtime_limit", "ms", false, "the downtime limit in force when the migration ended: Proxmox doubles it while a migration does not converge";
+    LIMIT_INCREASES, "limit_increases", "", false, "how often Proxmox doubled the downtime limit";
+    BEGIN_DELAY, "begin_delay", "ms", false, "from asking Proxmox for the migration until QEMU began it: its checks, the target's QEMU, the tunnel";
+    RESUME_DELAY, "resume_delay", "ms", false, "from when the source's QEMU was done until the guest ran on the target: until Proxmox has looked, moved the configuration and sent its word";
+}
+
+/// Every metric there is, in the order in which reports show them.
+pub fn every() -> impl Iterator<Item = &'static Definition> {
+    ALL.iter().chain(OF_PROXMOX)
+}
+
 /// The definition of a metric by its name.
 #[must_use]
 pub fn definition(name: &str) -> Option<&'static Definition> {
-    ALL.iter().find(|definition| definition.name == name)
+    every().find(|definition| definition.name == name)
 }

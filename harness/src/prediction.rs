@@ -131,12 +131,19 @@ pub fn of_measured(
     policy: &str,
     metrics: &BTreeMap<String, Metric>,
 ) -> Result<Prediction, String> {
+    let mut settings = settings.clone();
     let policy = match policy {
         "qemu" => Policy::Qemu,
-        "proxmox" => Policy::Proxmox,
+        "proxmox" => {
+            // Proxmox has no cap of its own.
+            if settings.bandwidth_limit == BandwidthLimit::Default {
+                settings.bandwidth_limit = BandwidthLimit::Unlimited;
+            }
+            Policy::Proxmox
+        }
         _ => return Err(format!("the model does not know the policy `{policy}`")),
     };
-    Ok(scenario(settings, policy, &known(settings, metrics)?).predict())
+    Ok(scenario(&settings, policy, &known(&settings, metrics)?).predict())
 }
 
 /// Adds to a trial's metrics those that compare it with the model.

@@ -19,6 +19,7 @@ pub(crate) use text::{list, spell, wrap};
 
 use crate::claim::Tested;
 use crate::judge::Judgement;
+use crate::metric::{self, Definition};
 use crate::run_folder::{Faults, Manifest};
 use crate::summary::Summary;
 use camino::Utf8Path;
@@ -47,6 +48,13 @@ impl<'a> Run<'a> {
     fn name(&self) -> &'a str {
         let folder = self.folder.file_name().unwrap_or(self.folder.as_str());
         self.manifest.map_or(folder, |manifest| manifest.run.as_str())
+    }
+
+    /// Definitions of the metrics that its records have.
+    fn metrics(&self) -> impl Iterator<Item = &'static Definition> {
+        let by_proxmox = self.summary.policies.contains("proxmox");
+        let of_proxmox: &[Definition] = if by_proxmox { metric::OF_PROXMOX } else { &[] };
+        metric::ALL.iter().chain(of_proxmox)
     }
 
     /// Whether it is known to have been measured under KVM.

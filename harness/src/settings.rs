@@ -41,6 +41,10 @@ pub struct Settings {
     /// it was before there was a choice.
     #[serde(default, skip_serializing_if = "MigrationNetwork::is_dedicated")]
     pub network: MigrationNetwork,
+    /// How the guest's memory travels. Not written where it is as the lab has it, as it was before
+    /// there was a choice.
+    #[serde(default, skip_serializing_if = "Transport::is_lab")]
+    pub transport: Transport,
     /// Which QEMUs run at both ends. Not written where they are the lab's own, as they were
     /// before there were others.
     #[serde(default, skip_serializing_if = "QemuPair::is_lab")]
@@ -143,6 +147,27 @@ impl MigrationNetwork {
     }
 }
 
+/// How the guest's memory travels from node to node: `lab`, `insecure` or `secure`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// As the hypervisor has it: Proxmox by its datacenter's options, plain QEMU in the clear.
+    #[default]
+    Lab,
+    /// In the clear, by TCP.
+    Insecure,
+    /// Through SSH.
+    Secure,
+}
+
+impl Transport {
+    /// Whether it is as the lab has it.
+    #[must_use]
+    pub const fn is_lab(&self) -> bool {
+        matches!(self, Self::Lab)
+    }
+}
+
+text_form!(Transport { Lab = "lab", Insecure = "insecure", Secure = "secure" });
 text_form!(MigrationNetwork { Dedicated = "dedicated", Shared = "shared" });
 text_form!(Pattern {
     Idle = "idle",

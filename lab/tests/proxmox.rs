@@ -1,5 +1,6 @@
 //! The client of Proxmox's API against a double, and on what a real cluster answered.
 
+#[expect(dead_code, unused_imports, reason = "these tests need a part of it")]
 #[path = "support/pve/mod.rs"]
 mod pve;
 #[expect(dead_code, reason = "these tests need a part of it")]

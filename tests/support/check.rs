@@ -20,8 +20,10 @@ pub fn measured(record: &Record, name: &str) -> f64 {
 
 /// Every metric is there with its unit or a reason, and the phases add up.
 pub fn well_formed(record: &Record) {
-    assert_eq!(record.metrics.len(), metric::ALL.len(), "{:?}", record.metrics.keys());
-    for definition in metric::ALL {
+    let by_proxmox = record.policy == "proxmox";
+    let expected = || metric::ALL.iter().chain(metric::OF_PROXMOX.iter().filter(|_| by_proxmox));
+    assert_eq!(record.metrics.len(), expected().count(), "{:?}", record.metrics.keys());
+    for definition in expected() {
         match record.metrics.get(definition.name) {
             Some(Metric::Measured(measured)) => {
                 assert_eq!(measured.unit, definition.unit, "{}", definition.name);

@@ -46,6 +46,8 @@ pub struct Machines<'a> {
     script: fn(usize) -> String,
     switch: Namespace,
     machines: Vec<Option<Namespace>>,
+    /// Where our program puts its files on each of them; one of the sandbox's where none is given.
+    folder: Option<&'static str>,
     /// The configuration of `ssh`.
     pub config: Utf8PathBuf,
 }
@@ -54,6 +56,15 @@ impl<'a> Machines<'a> {
     /// Brings them up; `script` is run on each, by its number from 1, with the cards `lan0` and
     /// `mig0`. `None`, with a word, where that cannot be done.
     pub async fn up(sandbox: &'a Sandbox, script: fn(usize) -> String) -> Option<Self> {
+        Self::up_with(sandbox, script, None).await
+    }
+
+    /// Likewise, with our program's files in this folder of each.
+    pub async fn up_with(
+        sandbox: &'a Sandbox,
+        script: fn(usize) -> String,
+        folder: Option<&'static str>,
+    ) -> Option<Self> {
         let Some(sshd) = process::find("sshd") else {
             eprintln!("left out: there is no `sshd` (Debian: apt-get install openssh-server)");
             return None;
@@ -79,6 +90,7 @@ impl<'a> Machines<'a> {
             script,
             switch: switch.await,
             machines: Vec::new(),
+            folder,
             config: path("ssh_config"),
         };
         for index in 0..NODES.len() {
@@ -118,6 +130,13 @@ impl<'a> Machines<'a> {
         self.machines[index].as_ref().expect("it is up").run(script)
     }
 
+    /// A command that goes before another one and has it run on a machine.
+    pub fn enter(&self, index: usize) -> Vec<String> {
+        let pid = &self.machines[index].as_ref().expect("it is up").pid;
+        let spaces = [format!("--net=/proc/{pid}/ns/net"), format!("--mount=/proc/{pid}/ns/mnt")];
+        std::iter::once("nsenter".to_owned()).chain(spaces).collect()
+    }
+
     /// The same on the switch.
     pub fn on_switch(&self, script: &str) -> String {
         self.switch.run(script)
@@ -135,7 +154,7 @@ impl<'a> Machines<'a> {
                 "HostKey {}\nAuthorizedKeysFile {key}.pub\nUsePAM no\nStrictModes no\n\
                  SetEnv PRECOPY_LAB_FOLDER={}\n",
                 path("host"),
-                path(&format!("{node}.files"))
+                self.folder.map_or_else(|| path(&format!("{node}.files")), Utf8PathBuf::from)
             );
             let server = self.sandbox.file(&format!("{node}.sshd"), &server);
             client += &format!(
@@ -154,12 +173,18 @@ impl<'a> Machines<'a> {
 
     /// A lab file of them, with `rest` behind it; `devices` is put into each machine's entry.
     pub fn lab(&self, name: &str, devices: &str, rest: &str) -> Utf8PathBuf {
+        self.lab_of("qemu", name, devices, rest)
+    }
+
+    /// Likewise, of another hypervisor.
+    pub fn lab_of(&self, hypervisor: &str, name: &str, devices: &str, rest: &str) -> Utf8PathBuf {
         let config = &self.config;
         let hosts = NODES
             .map(|node| format!("  {node}: {{ ssh: {node}, ssh_config: {config}{devices} }}\n"));
         let hosts = hosts.concat();
-        let text =
-            format!("name: {name}\nprovider: hosts\nhypervisor: qemu\nhosts:\n{hosts}{rest}");
+        let text = format!(
+            "name: {name}\nprovider: hosts\nhypervisor: {hypervisor}\nhosts:\n{hosts}{rest}"
+        );
         self.sandbox.file(&format!("{name}.yaml"), &text)
     }
 

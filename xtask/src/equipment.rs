@@ -2,6 +2,7 @@
 //! that are others.
 
 mod on_nodes;
+pub mod proxmox;
 
 pub use on_nodes::equip as equip_nodes;
 
@@ -16,7 +17,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use harness::{
     run_folder::{self, NodeHost},
     settings::QemuName,
-    trial::Equipment,
+    trial::{Equipment, Hypervisor, QemuEquipment},
 };
 use lab::{
     hypervisor::qemu::{
@@ -42,6 +43,8 @@ pub struct Equipped {
     pub guest_sha256: String,
     /// The nodes, where they are other machines.
     pub nodes: Vec<NodeHost>,
+    /// Versions of what else takes part, by name.
+    pub versions: BTreeMap<String, String>,
     /// What a user must know.
     pub warnings: Vec<String>,
 }
@@ -93,21 +96,22 @@ pub fn equip(spec: &LabSpec, named: &Named, built: Built) -> Result<Equipped> {
     }
     Ok(Equipped {
         equipment: Equipment {
-            qemu: qemu.path.clone(),
-            qemus: if alone { BTreeMap::new() } else { described(&all)? },
-            machine: pinned(&all)?,
+            hypervisor: Hypervisor::Qemu(QemuEquipment {
+                named: if alone { BTreeMap::new() } else { described(&all)? },
+                machine: pinned(&all)?,
+                ..QemuEquipment::alone(qemu.path.clone())
+            }),
             accelerator,
-            tcg_cache_mib: None,
             patience: 1.0,
             node_patience: NODE_PATIENCE,
             guest: built.guest,
             observer: built.observer,
-            memory_folder: None,
         },
         qemu,
         accelerator_reason,
         guest_sha256,
         nodes: Vec::new(),
+        versions: BTreeMap::new(),
         warnings,
     })
 }

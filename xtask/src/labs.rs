@@ -6,8 +6,9 @@ use crate::{
     exit::{Exit, Failure},
     setup, show, virtualization,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use harness::experiment::{self, Experiment};
 use lab::{
     Lifetime, Programs, RunningLab, running,
     spec::{HypervisorKind, LabSpec, Link, Provider},
@@ -71,18 +72,35 @@ fn programs<'a>(this: &'a Utf8Path, templates: &'a Utf8Path) -> Programs<'a> {
 /// Refuses a lab whose guests this version cannot migrate, before anything is made.
 ///
 /// # Errors
-/// When the hypervisor is not driven yet.
+/// When the hypervisor cannot be driven there yet.
 pub fn can_be_measured(spec: &LabSpec) -> Result<(), Failure> {
+    let refuse = |text: &'static str| Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
     match spec.hypervisor {
         HypervisorKind::Qemu => Ok(()),
-        HypervisorKind::Proxmox => Err(Failure::new(
-            Exit::InvalidInput,
-            anyhow::anyhow!(
-                "experiments on the hypervisor `proxmox` are not built yet\n\nhint: `cargo xtask lab-up` \
-                 sets such a lab up; for an experiment take a lab with `hypervisor: qemu`"
-            ),
-        )),
+        HypervisorKind::Proxmox if spec.api().is_none() => refuse(
+            "experiments on the hypervisor `proxmox` are not built yet where `lab-up` has made it\n\n\
+             hint: a cluster that you have needs `provider: hosts` and `proxmox.api` (see labs/proxmox.example.yaml)",
+        ),
+        HypervisorKind::Proxmox if !spec.has_ssh() => refuse(
+            "experiments need SSH to the nodes, for the witness of the guest's heartbeats\n\nhint: \
+             give every node `ssh` below `hosts` in the lab file",
+        ),
+        HypervisorKind::Proxmox => Ok(()),
     }
+}
+
+/// Refuses an experiment that asks what this lab cannot do.
+///
+/// # Errors
+/// All of that.
+pub fn fits(experiment: &Experiment, spec: &LabSpec) -> Result<(), Failure> {
+    let misfits = experiment::misfits(experiment, spec);
+    if misfits.is_empty() {
+        return Ok(());
+    }
+    let text: Vec<String> =
+        misfits.iter().map(|misfit| format!("{}\n\nhint: {}", misfit.what, misfit.hint)).collect();
+    Err(Failure::new(Exit::InvalidInput, anyhow!(text.join("\n\n"))))
 }
 
 /// The lab that `lab-up` brought up, when it is as `spec` says; otherwise one of the command's own,

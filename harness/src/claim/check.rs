@@ -7,7 +7,7 @@ use lab::yaml::{Parsed, Problem, did_you_mean, one_of};
 /// What is wrong with the claims that lie at `key` of a file.
 pub fn problems<T>(parsed: &Parsed<T>, key: &str, claims: &[Claim]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let metrics = || metric::ALL.iter().map(|definition| definition.name);
+    let metrics = || metric::every().map(|definition| definition.name);
     for (index, claim) in claims.iter().enumerate() {
         let index = index.to_string();
         let at = |field: &'static str| [key, index.as_str(), field];

@@ -3,7 +3,7 @@
 mod one_or_list;
 
 use crate::settings::{
-    BandwidthLimit, Content, DiskSize, MigrationNetwork, Pattern, QemuPair, Settings,
+    BandwidthLimit, Content, DiskSize, MigrationNetwork, Pattern, QemuPair, Settings, Transport,
     level::{Level, LevelError, text_form},
 };
 use lab::{
@@ -220,6 +220,9 @@ factors! {
     /// the guest network with its heartbeats. Default: `dedicated`.
     network: MigrationNetwork =
         MigrationNetwork::Dedicated, unwritten if "MigrationNetwork::is_dedicated";
+    /// How the guest's memory travels, on Proxmox VE: `insecure`, in the clear, `secure`, through
+    /// SSH, or `lab`, as the datacenter has it. Default: `lab`.
+    transport: Transport = Transport::Lab, unwritten if "Transport::is_lab";
     /// Which QEMUs run at both ends: `lab`, a name below `qemus`, or
     /// `NAME to NAME`. Default: `lab`.
     qemu: QemuPair = QemuPair::lab(), unwritten if "QemuPair::is_lab";
@@ -252,6 +255,7 @@ impl Levels {
             bandwidth_limit: self.bandwidth_limit,
             downtime_limit: self.downtime_limit,
             network: self.network,
+            transport: self.transport,
             qemu: self.qemu.clone(),
             disk: self.disk,
             disk_write_rate: self.disk_write_rate,

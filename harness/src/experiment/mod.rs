@@ -2,10 +2,12 @@
 
 mod check;
 mod factors;
+mod fit;
 mod qemus;
 mod replicates;
 
 pub use factors::{Factors, Filled, GUEST_OWN, Levels, LinkRate, NAMES, Selection, fillable};
+pub use fit::{Misfit, misfits};
 pub use qemus::Qemus;
 pub use replicates::{Percent, Precision, Replicates, UntilPrecise};
 

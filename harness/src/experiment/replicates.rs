@@ -124,7 +124,7 @@ impl JsonSchema for Precision {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<Percent>();
-        let by_metric = schema::mapping(metric::ALL.iter().map(|definition| {
+        let by_metric = schema::mapping(metric::every().map(|definition| {
             (definition.name.to_owned(), one.clone(), definition.meaning.to_owned())
         }));
         json_schema!({ "anyOf": [one, by_metric] })

@@ -4,7 +4,6 @@ use super::{Run, note};
 use crate::claim::Tested;
 use crate::judge::Judgement;
 use crate::link_check::LinkCheck;
-use crate::metric;
 use crate::run_folder::{Fault, FaultKind, Git, Guest, Host, Manifest, Qemu};
 use crate::summary::Summary;
 use camino::Utf8Path;
@@ -98,8 +97,8 @@ pub fn json(run: Run<'_>) -> Result<String, serde_json::Error> {
         git: of(run, |manifest| manifest.git.as_ref()).flatten(),
         harness_version: of(run, |manifest| manifest.harness_version.as_str()),
         link_checks: of(run, |manifest| manifest.link_checks.as_slice()),
-        not_for_kvm: metric::ALL
-            .iter()
+        not_for_kvm: run
+            .metrics()
             .filter(|definition| !kvm && !definition.carries_over_to_kvm)
             .map(|definition| definition.name)
             .collect(),

@@ -8,7 +8,6 @@ use super::number::{duration, plural};
 use super::{Run, damage, note, table};
 use crate::claim;
 use crate::judge;
-use crate::metric;
 use crate::run_folder::{Host, Manifest, NodeHost};
 use crate::summary::{Quantity, Summary};
 use std::fmt::Write;
@@ -313,8 +312,8 @@ fn meanings(run: Run<'_>) -> String {
         heads.push("carries over to KVM".to_owned());
         right.push(false);
     }
-    let rows: Vec<Vec<String>> = metric::ALL
-        .iter()
+    let rows: Vec<Vec<String>> = run
+        .metrics()
         .map(|definition| {
             // The meanings are ours and hold code spans on purpose.
             let meaning = definition.meaning.replace('|', "\\|");

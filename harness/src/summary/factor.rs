@@ -11,8 +11,9 @@ const DEFAULT: &str = "default";
 
 /// The factors that came later, each with the level that goes without saying: records from before
 /// have no such field, and what has the level is not written.
-const LATER: [(&str, &str); 4] = [
+const LATER: [(&str, &str); 5] = [
     ("network", "dedicated"),
+    ("transport", "lab"),
     ("qemu", "lab"),
     ("disk", "none"),
     ("disk_write_rate", "0 blocks/s"),
@@ -120,6 +121,7 @@ pub fn settings(settings: &Settings) -> Vec<Factor> {
         .collect();
     let later = [
         settings.network.to_string(),
+        settings.transport.to_string(),
         settings.qemu.to_string(),
         settings.disk.to_string(),
         settings.disk_write_rate.to_string(),

@@ -6,22 +6,22 @@ use crate::{
     settings::{QemuName, QemuPair},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use lab::hypervisor::qemu::Accelerator;
-use std::{collections::BTreeMap, time::Duration};
+use lab::hypervisor::{
+    proxmox::{
+        Client,
+        guest::{MonitorFolder, Ours},
+    },
+    qemu::Accelerator,
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What every trial of a run is made with.
 #[derive(Clone, Debug)]
 pub struct Equipment {
-    /// The lab's own QEMU.
-    pub qemu: Utf8PathBuf,
-    /// The QEMUs that take part, by name; empty where the lab's own alone does.
-    pub qemus: BTreeMap<QemuName, Qemu>,
-    /// The machine type that every guest has; `None` is the program's newest.
-    pub machine: Option<String>,
+    /// What runs and migrates guests.
+    pub hypervisor: Hypervisor,
     /// What executes the guest.
     pub accelerator: Accelerator,
-    /// Most memory that TCG keeps translated code in, MiB, on nodes that have little.
-    pub tcg_cache_mib: Option<u32>,
     /// How much longer than usual a guest may take for what it does, because the nodes are slow:
     /// 1 or more. See [`patience`].
     pub patience: f64,
@@ -31,6 +31,57 @@ pub struct Equipment {
     pub guest: Utf8PathBuf,
     /// The observer's program, so.
     pub observer: Utf8PathBuf,
+}
+
+/// What runs and migrates guests, and what it is to do that with.
+#[derive(Clone, Debug)]
+pub enum Hypervisor {
+    /// Plain QEMU.
+    Qemu(QemuEquipment),
+    /// Proxmox VE.
+    Proxmox(ProxmoxEquipment),
+}
+
+/// What Proxmox runs guests with.
+#[derive(Clone, Debug)]
+pub struct ProxmoxEquipment {
+    /// Its API. What it may do decides how guests are made and migrations chosen: only root@pam,
+    /// logged in by its password, may give a VM arguments for QEMU, or choose how it is migrated.
+    pub client: Arc<Client>,
+    /// How guests are known as ours.
+    pub ours: Ours,
+    /// The bridge on every node that they are connected to.
+    pub bridge: String,
+    /// What they boot.
+    pub boot: ProxmoxBoot,
+    /// Where each has a second monitor, on nodes that are reached by SSH as root; without one it is
+    /// watched through the API. Only for root@pam.
+    pub monitor: Option<MonitorFolder>,
+}
+
+/// What guests on Proxmox boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxmoxBoot {
+    /// The guest's image, brought to the nodes by SSH. Only for root@pam.
+    Kernel,
+    /// A CD with it, which was uploaded before.
+    Cd {
+        /// The volume, such as `shared:iso/guest.iso`.
+        volume: String,
+    },
+}
+
+/// What plain QEMU runs guests with.
+#[derive(Clone, Debug)]
+pub struct QemuEquipment {
+    /// The lab's own QEMU.
+    pub own: Utf8PathBuf,
+    /// The QEMUs that take part, by name; empty where the lab's own alone does.
+    pub named: BTreeMap<QemuName, Qemu>,
+    /// The machine type that every guest has; `None` is the program's newest.
+    pub machine: Option<String>,
+    /// Most memory that TCG keeps translated code in, MiB, on nodes that have little.
+    pub tcg_cache_mib: Option<u32>,
     /// Folder in which both guests' memories are files, for those who must reach them from
     /// outside; otherwise they are QEMU's own.
     pub memory_folder: Option<Utf8PathBuf>,
@@ -60,12 +111,22 @@ impl Equipment {
         usual.mul_f64(self.patience)
     }
 
-    /// The program of this name; `None` when the run has none.
+    /// The QEMUs that take part, by name; empty where one alone does.
     #[must_use]
-    pub fn program(&self, name: &QemuName) -> Option<&Utf8Path> {
-        match self.qemus.get(name) {
-            Some(qemu) => Some(&qemu.path),
-            None => name.is_lab().then_some(&self.qemu),
+    pub fn qemus(&self) -> &BTreeMap<QemuName, Qemu> {
+        static NONE: BTreeMap<QemuName, Qemu> = BTreeMap::new();
+        match &self.hypervisor {
+            Hypervisor::Qemu(qemu) => &qemu.named,
+            Hypervisor::Proxmox(_) => &NONE,
+        }
+    }
+
+    /// The machine type that every guest has; `None` is the program's newest.
+    #[must_use]
+    pub fn machine(&self) -> Option<&str> {
+        match &self.hypervisor {
+            Hypervisor::Qemu(qemu) => qemu.machine.as_deref(),
+            Hypervisor::Proxmox(_) => None,
         }
     }
 
@@ -73,7 +134,7 @@ impl Equipment {
     #[must_use]
     pub fn programs(&self, pair: &QemuPair) -> Option<Programs> {
         let program = |name: &QemuName| {
-            let Qemu { version, sha256, .. } = self.qemus.get(name)?;
+            let Qemu { version, sha256, .. } = self.qemus().get(name)?;
             Some(Program {
                 name: name.to_string(),
                 version: version.clone(),
@@ -83,7 +144,37 @@ impl Equipment {
         Some(Programs {
             source: program(&pair.source)?,
             target: program(&pair.target)?,
-            machine: self.machine.clone(),
+            machine: self.machine().map(str::to_owned),
         })
+    }
+}
+
+impl Hypervisor {
+    /// The driver's rules that a record names: those that its experiment asks for, or Proxmox's
+    /// own, where Proxmox drives.
+    #[must_use]
+    pub fn policy<'a>(&self, asked: &'a str) -> &'a str {
+        match self {
+            Self::Qemu(_) => asked,
+            Self::Proxmox(_) => "proxmox",
+        }
+    }
+}
+
+impl QemuEquipment {
+    /// Of the lab's own QEMU alone.
+    #[must_use]
+    pub fn alone(own: Utf8PathBuf) -> Self {
+        let named = BTreeMap::new();
+        Self { own, named, machine: None, tcg_cache_mib: None, memory_folder: None }
+    }
+
+    /// The program of this name; `None` when the run has none.
+    #[must_use]
+    pub fn program(&self, name: &QemuName) -> Option<&Utf8Path> {
+        match self.named.get(name) {
+            Some(qemu) => Some(&qemu.path),
+            None => name.is_lab().then_some(&self.own),
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! From what was observed to the metrics of a record: pure arithmetic.
 //!
-//! Every metric of [`crate::metric::ALL`] gets a value or the reason why it has none.
+//! Every metric of [`crate::metric::ALL`], and on Proxmox of [`crate::metric::OF_PROXMOX`], gets a
+//! value or the reason why it has none.
 
 mod disk;
+mod proxmox;
 
 use super::{heartbeats, observed::Observed, witness::Beat};
 use crate::{
@@ -23,12 +25,16 @@ type Found = Result<Measured, String>;
 const NO_MIGRATION: Why = "the trial ended before its migration";
 const NOT_COMPLETED: Why = "the migration did not complete";
 const NOT_SAID: Why = "this QEMU does not say";
+/// As happens where QEMU is watched from afar: it ends right after its migration.
+const NOT_FINAL: Why = "the source's QEMU was gone before it could tell its totals";
 
 /// All metrics of a trial, by name.
 #[must_use]
 pub fn metrics(observed: &Observed) -> BTreeMap<String, Metric> {
+    let of_proxmox = if observed.by_proxmox { metric::OF_PROXMOX } else { &[] };
     metric::ALL
         .iter()
+        .chain(of_proxmox)
         .map(|definition| {
             let metric = match find(definition.name, observed) {
                 Ok(measured) => {
@@ -119,7 +125,7 @@ fn find(name: &str, observed: &Observed) -> Found {
         metric::DISK_GAP => disk::gap(observed),
         metric::DISK_BLOCKS_CHECKED => disk::blocks_checked(observed),
         metric::DISK_BLOCKS_WRONG => disk::blocks_wrong(observed),
-        _ => Err("not measured by this version".to_owned()),
+        _ => proxmox::find(name, observed),
     }
 }
 
@@ -135,9 +141,9 @@ fn migration(observed: &Observed) -> Result<&MigrationLog, String> {
     observed.migration.as_ref().ok_or_else(|| NO_MIGRATION.to_owned())
 }
 
-fn completed(observed: &Observed) -> Result<&Value, String> {
+fn completed(observed: &Observed) -> Result<(), String> {
     match &migration(observed)?.end {
-        End::Completed(totals) => Ok(totals),
+        End::Completed(_) => Ok(()),
         _ => Err(NOT_COMPLETED.to_owned()),
     }
 }
@@ -146,7 +152,11 @@ fn completed(observed: &Observed) -> Result<&Value, String> {
 fn last_answer(observed: &Observed) -> Result<&Value, String> {
     let log = migration(observed)?;
     match &log.end {
-        End::Completed(answer) | End::TimedOut(answer) => Ok(answer),
+        End::Completed(answer) => {
+            let is_final = answer["status"].as_str().is_none_or(|status| status == "completed");
+            is_final.then_some(answer).ok_or_else(|| NOT_FINAL.to_owned())
+        }
+        End::TimedOut(answer) => Ok(answer),
         End::Cancelled | End::Failed(_) => {
             let with_ram = log.samples.iter().rev().find(|sample| sample.raw.get("ram").is_some());
             with_ram.map(|sample| &sample.raw).ok_or_else(|| NOT_SAID.to_owned())
@@ -155,7 +165,8 @@ fn last_answer(observed: &Observed) -> Result<&Value, String> {
 }
 
 fn total(observed: &Observed, key: &str) -> Result<f64, String> {
-    completed(observed)?[key].as_f64().ok_or_else(|| NOT_SAID.to_owned())
+    completed(observed)?;
+    last_answer(observed)?[key].as_f64().ok_or_else(|| NOT_SAID.to_owned())
 }
 
 fn ram(observed: &Observed, key: &str) -> Result<f64, String> {
@@ -200,8 +211,15 @@ fn switch_s(observed: &Observed) -> Result<(f64, f64), String> {
 /// the stop is made up after the resume: silence = outage + interval ± jitter.
 fn service_gap(observed: &Observed) -> Found {
     completed(observed)?;
-    let (stop_s, resume_s) = switch_s(observed)?;
     let gate = observed.gate.as_ref().ok_or("the gate did not open")?;
+    let (source, stop_s, resume_s) = match switch_s(observed) {
+        Ok((stop_s, resume_s)) => ("observer", stop_s, resume_s),
+        // Where nobody told of the switch, it is looked for in the whole migration.
+        Err(_) if observed.by_proxmox => {
+            ("observer, whole migration", observed.began_s, observed.migration_s)
+        }
+        Err(why) => return Err(why),
+    };
     // The beats have a clock of their own; where it differs from those of the events, the silence
     // is looked for as much earlier and later as their places are uncertain.
     let earliest_s = stop_s - observed.place_error_s(Side::Source, stop_s);
@@ -223,7 +241,7 @@ fn service_gap(observed: &Observed) -> Found {
     }
     let gap_ms = silence_ms - interval_ms;
     let interval = Some([(gap_ms - jitter_ms).max(0.0), silence_ms + jitter_ms]);
-    measured(gap_ms, "observer", interval_ms).map(|measured| Measured { interval, ..measured })
+    measured(gap_ms, source, interval_ms).map(|measured| Measured { interval, ..measured })
 }
 
 fn wire_bytes(observed: &Observed) -> Found {
@@ -275,7 +293,7 @@ fn throughput(observed: &Observed) -> Found {
     let bytes = ram(observed, "transferred")?;
     let total_s = match completed(observed) {
         Ok(_) => total(observed, "total-time")? / 1e3,
-        Err(_) => observed.migration_s,
+        Err(_) => observed.migration_s - observed.began_s,
     };
     let seconds = total_s - setup_ms(observed).unwrap_or(0.0) / 1e3;
     if seconds <= 0.0 {
@@ -307,7 +325,7 @@ fn touch_rate_during(observed: &Observed) -> Found {
 /// The beats that came while the guest was migrated and running.
 fn live_beats(observed: &Observed) -> Result<&[Beat], String> {
     let log = migration(observed)?;
-    let begin_s = observed.beat_error_s(0.0);
+    let begin_s = observed.began_s + observed.beat_error_s(observed.began_s);
     let end_s = match log.event_s(Side::Source, "STOP") {
         Some(stop_s) => stop_s - observed.place_error_s(Side::Source, stop_s),
         None => observed.migration_s - observed.beat_error_s(observed.migration_s),

@@ -10,6 +10,7 @@ mod clocks;
 mod disk;
 mod equipment;
 pub mod gate;
+mod guest;
 mod heartbeats;
 mod links;
 mod measure;
@@ -23,7 +24,9 @@ mod stopwatch;
 mod tear_down;
 mod witness;
 
-pub use equipment::{Equipment, patience};
+pub use equipment::{
+    Equipment, Hypervisor, ProxmoxBoot, ProxmoxEquipment, QemuEquipment, patience,
+};
 
 use crate::{
     prediction,
@@ -131,6 +134,31 @@ pub enum Lost {
         /// Which trial was to begin.
         trial: u32,
     },
+    /// A cluster, before a trial.
+    #[error("the cluster took no guest within {} s: {reason}", .waited.as_secs())]
+    Cluster {
+        /// How long it was waited for.
+        waited: Duration,
+        /// Why it took none.
+        reason: String,
+        /// Which trial was to begin.
+        trial: u32,
+    },
+}
+
+/// Removes what earlier trials have left on a hypervisor that outlives them; gives what it was, in
+/// words. To be called before the first trial, and after the last.
+///
+/// # Errors
+/// When something cannot be removed.
+pub async fn sweep(equipment: &Equipment) -> anyhow::Result<Vec<String>> {
+    let Hypervisor::Proxmox(proxmox) = &equipment.hypervisor else { return Ok(Vec::new()) };
+    let swept = guest::sweep(proxmox).await?;
+    let words = swept.iter().map(|swept| {
+        let vm = &swept.guest;
+        format!("removed VM {} from {}, left by an earlier trial", vm.vmid, vm.node)
+    });
+    Ok(words.collect())
 }
 
 /// Runs one trial.
@@ -145,13 +173,19 @@ pub async fn run(
     live: &mut (dyn FnMut(Live<'_>) + Send),
 ) -> Result<Finished, Lost> {
     let host_load = nodes::ready(lab, order, equipment.node_patience, live).await?;
+    if let Hypervisor::Proxmox(proxmox) = &equipment.hypervisor {
+        guest::ready(lab, proxmox, order, equipment.node_patience, live).await?;
+    }
     let started = jiff::Timestamp::now();
+    let by_proxmox = matches!(equipment.hypervisor, Hypervisor::Proxmox(_));
+    let policy = equipment.hypervisor.policy(&order.policy);
+    let observed = Observed::new(order.settings.clone(), order.heartbeat_interval);
     let mut trial = Trial {
         lab,
         equipment,
         order,
         intervention,
-        observed: Observed::new(order.settings.clone(), order.heartbeat_interval),
+        observed: Observed { by_proxmox, ..observed },
         watch: Stopwatch::start(),
         live,
     };
@@ -164,7 +198,7 @@ pub async fn run(
     let name =
         |index: usize| lab.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();
     let mut metrics = measure::metrics(&observed);
-    prediction::add(&mut metrics, &order.settings, &order.policy);
+    prediction::add(&mut metrics, &order.settings, policy);
     let rounds = rounds::rounds(&observed);
     let record = Record {
         schema: SCHEMA,
@@ -180,7 +214,7 @@ pub async fn run(
         },
         settings: order.settings.clone(),
         programs: equipment.programs(&order.settings.qemu),
-        policy: order.policy.clone(),
+        policy: policy.to_owned(),
         outcome: ended.as_ref().map_or_else(|ended| ended.outcome, |()| Outcome::Completed),
         reason: ended.err().map(|ended| ended.reason),
         phases: watch.close(&metrics, observed.migration_s),

@@ -3,6 +3,7 @@
 use super::{
     clocks::{Clocks, NodeClock},
     gate::Opened,
+    guest::Told,
     witness::Beat,
 };
 use crate::settings::Settings;
@@ -25,8 +26,14 @@ pub struct Observed {
     pub gate: Option<Opened>,
     /// The migration.
     pub migration: Option<MigrationLog>,
-    /// Seconds from when `migrate` was asked to its end, whatever the end was.
+    /// Seconds from when the migration was asked for until QEMU began.
+    pub began_s: f64,
+    /// Seconds from when the migration was asked for to its end, whatever the end was.
     pub migration_s: f64,
+    /// Whether Proxmox migrates the guest.
+    pub by_proxmox: bool,
+    /// What Proxmox has told of it.
+    pub told: Option<Told>,
     /// Wall clock less monotonic clock of the witness, nanoseconds.
     pub witness_wall_offset_ns: i128,
     /// How the nodes' clocks differ from this machine's.
@@ -48,7 +55,10 @@ impl Observed {
             beats: Vec::new(),
             gate: None,
             migration: None,
+            began_s: 0.0,
             migration_s: 0.0,
+            by_proxmox: false,
+            told: None,
             witness_wall_offset_ns: 0,
             clocks: Clocks::OURS,
             wire_bytes: None,

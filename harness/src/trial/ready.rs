@@ -1,9 +1,9 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Equipment, Live, Order,
-    disk::DiskImage,
-    gate, links, nodes,
+    Equipment, Live, Order, gate,
+    guest::Guest,
+    links, nodes,
     observed::Observed,
     outcome::Ended,
     stages::{Ends, Stage, Trial, failed},
@@ -12,15 +12,10 @@ use super::{
 };
 use crate::{
     record::Outcome,
-    settings::{Content, Pattern, QemuName, Settings},
+    settings::{Content, Pattern, Settings},
 };
-use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
-use lab::{
-    hypervisor::qemu::{Disk, Vm, VmSpec, migration},
-    node::Node,
-    units::Bytes,
-};
+use anyhow::Result;
+use lab::{hypervisor::qemu::migration::Side, units::Bytes};
 use std::time::Duration;
 use wire::{Config, Message, State};
 
@@ -38,19 +33,18 @@ const SLOWEST_BYTES_PER_S: u64 = 16 << 20;
 /// Waits until the guest beats, has filled its memory and passes the gate.
 pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     let Trial { equipment, order, observed, watch, live, .. } = trial;
-    let Ends { source, target, witness, migration } = ends;
+    let Ends { guest, witness } = ends;
     let boot = equipment.patient(BOOT_DEADLINE);
     let booted = witness.watch(0, boot, |beats| (!beats.is_empty()).then_some(())).await;
     watch.lap(|phases| &mut phases.start_s);
     if booted.map_err(failed)?.is_none() {
-        return Err(Ended::new(Outcome::Failed, "the guest did not beat after its start"));
+        let what = "the guest did not beat after its start";
+        return Err(guest.silent(Side::Source, what, Outcome::Failed).await);
     }
 
     live(Live::Stage("fill"));
-    let (prepared, filled) = tokio::join!(
-        migration::prepare(source, target, migration),
-        fill(witness, equipment, order, observed)
-    );
+    let (prepared, filled) =
+        tokio::join!(guest.prepare(), fill(witness, equipment, order, observed));
     watch.lap(|phases| &mut phases.fill_s);
     prepared.map_err(failed)?;
     filled?;
@@ -62,51 +56,16 @@ pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     Ok(())
 }
 
-/// Starts both QEMUs and the observer, and shapes the links.
+/// Starts the observer and the guest, and shapes the links.
 pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let Trial { lab, equipment, order, .. } = trial;
     let [source, target, witness] = nodes::of(lab, order)?;
-    let address = lab.spec.networks.guest.guest_address(0);
-    if !order.settings.disk.is_none() {
-        running.disk = Some(DiskImage::of(order, source, target)?);
-    }
-    let [source_disk, target_disk] = match &running.disk {
-        Some(image) => image.make(order.settings.disk.bytes()).await?.map(Some),
-        None => [None, None],
-    };
-    let vm = |node: &Node,
-              kernel: Utf8PathBuf,
-              program: &QemuName,
-              incoming: bool,
-              disk: Option<Disk>| {
-        let binary = equipment
-            .program(program)
-            .with_context(|| format!("the run has no QEMU named `{program}`"))?;
-        anyhow::Ok(VmSpec {
-            binary: binary.to_owned(),
-            accelerator: equipment.accelerator,
-            tcg_cache_mib: equipment.tcg_cache_mib,
-            machine: equipment.machine.clone(),
-            memory: order.settings.memory,
-            kernel,
-            address,
-            tap: node.tap.clone(),
-            incoming,
-            memory_file: equipment.memory_folder.as_ref().map(|folder| folder.join(&node.name)),
-            disk,
-        })
-    };
-    let programs = &order.settings.qemu;
-    // Where they are already, nothing is sent.
-    let (source_guest, target_guest, observer) = tokio::try_join!(
-        source.deliver(&equipment.guest),
-        target.deliver(&equipment.guest),
-        witness.deliver(&equipment.observer),
-    )?;
-    let source_spec = vm(source, source_guest, &programs.source, false, source_disk)?;
-    let target_spec = vm(target, target_guest, &programs.target, true, target_disk)?;
+    // Where it is already, nothing is sent.
+    let observer = witness.deliver(&equipment.observer).await?;
     // The observer listens before the guest can beat.
+    let address = lab.spec.networks.guest.guest_address(0);
     running.witness = Some(Witness::start(witness, &observer, address).await?);
+    let guest = running.guest.insert(Guest::of(lab, equipment, order)?);
     let links = async {
         tokio::try_join!(
             links::shape(lab, source, order),
@@ -114,10 +73,8 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
             links::shape(lab, witness, order),
         )
     };
-    let (source_vm, target_vm, shaped) =
-        tokio::join!(Vm::start(source, &source_spec), Vm::start(target, &target_spec), links);
-    running.source = Some(source_vm?);
-    running.target = Some(target_vm?);
+    let (started, shaped) = tokio::join!(guest.start(), links);
+    started?;
     shaped.map(drop)
 }
 

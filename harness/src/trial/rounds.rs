@@ -22,7 +22,7 @@ pub fn rounds(observed: &Observed) -> Vec<Round> {
         .enumerate()
         .map(|(index, (pass, start_s))| {
             let next_s = passes.get(index + 1).map_or(end_s, |(_, next_s)| *next_s);
-            let sent = |at_s: f64| transferred(log, at_s, error_s(at_s));
+            let sent = |at_s: f64| transferred(log, observed.began_s, at_s, error_s(at_s));
             let (begin, end) = (sent(*start_s), sent(next_s));
             let begun_s = *start_s + error_s(*start_s);
             Round {
@@ -39,7 +39,7 @@ pub fn rounds(observed: &Observed) -> Vec<Round> {
 }
 
 /// Bytes on the stream at this moment, known to `error_s`, between the samples around it.
-fn transferred(log: &MigrationLog, at_s: f64, error_s: f64) -> Option<u64> {
+fn transferred(log: &MigrationLog, began_s: f64, at_s: f64, error_s: f64) -> Option<u64> {
     let known: Vec<(f64, f64)> = log
         .samples
         .iter()
@@ -48,7 +48,7 @@ fn transferred(log: &MigrationLog, at_s: f64, error_s: f64) -> Option<u64> {
     let after = known.partition_point(|(sample_s, _)| *sample_s < at_s);
     // Before the migration nothing was sent.
     let (before_s, before_bytes) =
-        after.checked_sub(1).and_then(|i| known.get(i)).copied().unwrap_or((0.0, 0.0));
+        after.checked_sub(1).and_then(|i| known.get(i)).copied().unwrap_or((began_s, 0.0));
     let &(after_s, after_bytes) = known.get(after).or(known.last())?;
     let far = |sample_s: f64| (at_s - sample_s).abs() + error_s > NEAR_S;
     if far(before_s) && far(after_s) {

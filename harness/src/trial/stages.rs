@@ -4,6 +4,7 @@ use super::{
     Equipment, Intervention, Live, Order,
     cause::Seen,
     clocks::Clocks,
+    guest::{Guest, Migrated},
     links, measure, nodes,
     observed::Observed,
     outcome::Ended,
@@ -13,20 +14,15 @@ use super::{
     tear_down::{Role, Running},
     witness::{Beat, Witness},
 };
-use crate::{record::Outcome, settings::BandwidthLimit};
+use crate::record::Outcome;
 use lab::{
     RunningLab,
-    hypervisor::qemu::{
-        Vm,
-        migration::{self, End, MigrationOrder, SendCap},
-    },
+    hypervisor::qemu::migration::{End, Sample, Side},
     units::Bytes,
 };
-use std::{net::SocketAddrV4, time::Duration};
+use std::time::Duration;
 use wire::Message;
 
-/// Where the target's QEMU listens: any port does in a namespace of the lab's own.
-const MIGRATION_PORT: u16 = 49_152;
 /// For the guest to beat again after its move.
 const BEAT_DEADLINE: Duration = Duration::from_secs(5);
 /// For the guest's disk to take [`WRITES_AFTER`] writes after its move, beyond the time in which
@@ -56,23 +52,21 @@ pub struct Trial<'a> {
     pub live: &'a mut (dyn FnMut(Live<'_>) + Send),
 }
 
-/// Both ends of the migration and who watches them, running.
+/// The guest and who watches it, running.
 pub struct Ends<'a> {
-    /// QEMU on the source.
-    pub source: &'a mut Vm,
-    /// QEMU on the target.
-    pub target: &'a mut Vm,
+    /// The guest.
+    pub guest: &'a mut Guest,
     /// The observer.
     pub witness: &'a mut Witness,
-    /// What the migration is to do.
-    pub migration: MigrationOrder,
 }
 
-/// Runs all stages; gives how the trial ended and what the QEMUs said.
+/// Runs all stages; gives how the trial ended and what was said of the guest.
 pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
     let mut running = Running::default();
-    let ended = stages(trial, &mut running).await;
-    let ended = ended.map_err(|ended| with_lost_node(trial, &running, ended));
+    let ended = match stages(trial, &mut running).await {
+        Ok(()) => Ok(()),
+        Err(ended) => Err(with_lost_node(trial, &running, ended).await),
+    };
     trial.tell("tear down");
     if let Some(witness) = &running.witness {
         trial.observed.beats = witness.beats();
@@ -83,8 +77,8 @@ pub async fn run(trial: &mut Trial<'_>) -> (Stage, String) {
 }
 
 /// A trial that has lost a node says which, and is no word on the guest.
-fn with_lost_node(trial: &Trial<'_>, running: &Running, ended: Ended) -> Ended {
-    let Some(role) = running.lost() else { return ended };
+async fn with_lost_node(trial: &Trial<'_>, running: &Running, ended: Ended) -> Ended {
+    let Some(role) = running.lost().await else { return ended };
     let Order { source, target, witness, .. } = trial.order;
     let (index, name) = match role {
         Role::Source => (source, "source"),
@@ -105,26 +99,22 @@ impl Trial<'_> {
 async fn stages(trial: &mut Trial<'_>, running: &mut Running) -> Stage {
     trial.tell("start");
     ready::start(trial, running).await.map_err(failed)?;
-    let (Some(source), Some(target), Some(witness)) =
-        (&mut running.source, &mut running.target, &mut running.witness)
-    else {
+    let (Some(guest), Some(witness)) = (&mut running.guest, &mut running.witness) else {
         return Err(Ended::new(Outcome::Failed, "the trial's processes did not start"));
     };
     trial.observed.witness_wall_offset_ns = witness.wall_offset_ns;
-    let migration = migration_order(trial.lab, trial.order);
-    let mut ends = Ends { source, target, witness, migration };
-    let (source_ended, target_ended) = (ends.source.exited(), ends.target.exited());
+    let mut ends = Ends { guest, witness };
+    let dies = ends.guest.dies();
     // A QEMU that has died beats no more: that is said at once, not at some deadline.
     let dead = tokio::select! {
         ready = ready::ready(trial, &mut ends) => {
             ready?;
             None
         }
-        () = source_ended => Some((&mut *ends.source, "source")),
-        () = target_ended => Some((&mut *ends.target, "target")),
+        side = dies => Some(side),
     };
-    if let Some((vm, side)) = dead {
-        return Err(died(vm, side).await);
+    if let Some(side) = dead {
+        return Err(ends.guest.died(side).await);
     }
 
     trial.tell("migrate");
@@ -133,16 +123,18 @@ async fn stages(trial: &mut Trial<'_>, running: &mut Running) -> Stage {
 
     trial.tell("verify");
     let migrated = moved.is_ok();
-    let holder = if migrated { ends.target } else { ends.source };
+    let holder = if migrated { Side::Target } else { Side::Source };
     // A dead guest, or one whose QEMU has died, cannot be asked; it has been said already.
     let dead = matches!(&moved, Err(ended) if ended.outcome == Outcome::Corrupt);
-    if dead || (!migrated && holder.ended().is_some()) {
+    if dead || (!migrated && ends.guest.is_dead(holder)) {
         return moved;
     }
-    if let (true, Some(intervention)) = (migrated, trial.intervention) {
-        intervention.after_move(holder).await.map_err(failed)?;
+    if let (true, Some(intervention), Some(vm)) =
+        (migrated, trial.intervention, ends.guest.vm(holder))
+    {
+        intervention.after_move(vm).await.map_err(failed)?;
     }
-    let verified = verify(holder, ends.witness, trial.equipment, &mut trial.observed).await;
+    let verified = verify(&mut ends, holder, trial.equipment, &mut trial.observed).await;
     trial.watch.lap(|phases| &mut phases.verify_s);
     match (moved, verified) {
         // Without a verified guest, how the migration ended is not all there is to say.
@@ -159,81 +151,47 @@ pub fn failed(error: anyhow::Error) -> Ended {
     Ended::new(Outcome::Failed, format!("{error:#}"))
 }
 
-/// A QEMU that has ended before it was told to.
-async fn died(vm: &mut Vm, side: &str) -> Ended {
-    let (exit, words) = vm.wait().await;
-    Ended::new(Outcome::Failed, format!("the {side}'s QEMU {exit} before the migration: {words}"))
-}
-
-/// A guest that does not answer: because its QEMU has died, or because it is dead itself.
-async fn silent(vm: &mut Vm, what: &str, outcome: Outcome) -> Ended {
-    if vm.ended().is_some() {
-        let (exit, words) = vm.wait().await;
-        // The guest ends its QEMU when it panics: that is a dead guest, not a dead QEMU.
-        let outcome = if words.contains("guest:") { outcome } else { Outcome::Failed };
-        return Ended::new(outcome, format!("{what}: QEMU {exit}: {words}"));
-    }
-    Ended::new(outcome, what)
-}
-
-fn migration_order(lab: &RunningLab, order: &Order) -> MigrationOrder {
-    let link = order.settings.network.link();
-    MigrationOrder {
-        listen: SocketAddrV4::new(lab.nodes[order.target].address(link), MIGRATION_PORT),
-        downtime_limit: order.settings.downtime_limit.duration(),
-        cap: match order.settings.bandwidth_limit {
-            BandwidthLimit::Default => SendCap::Default,
-            BandwidthLimit::Unlimited => SendCap::Unlimited,
-            BandwidthLimit::Capped(rate) => SendCap::BytesPerSecond(rate.0),
-        },
-        max_time: order.max_time,
-    }
-}
-
 async fn migrate(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
     let Trial { lab, equipment, order, observed, live, .. } = trial;
-    let Ends { source, target, witness, migration } = ends;
+    let Ends { guest, witness } = ends;
     let (source_node, link) = (&lab.nodes[order.source], order.settings.network.link());
     let (wire_before, clocks_before) =
         tokio::join!(links::sent_bytes(source_node, link), nodes::clocks(lab, order));
     let clocks_before = clocks_before.map_err(failed)?;
-    let migrating =
-        migration::migrate(source, target, migration, |sample| live(Live::Sample(sample)));
-    let mut log = migrating.await.map_err(failed)?;
-    observed.migration_s = log.asked.elapsed().as_secs_f64();
+    let mut tell = |sample: &Sample| live(Live::Sample(sample));
+    let migrated = guest.migrate(&mut tell).await.map_err(failed)?;
+    let Migrated { mut log, began_s, end_s, told } = migrated;
+    (observed.began_s, observed.migration_s, observed.told) = (began_s, end_s, told);
     let (wire_after, clocks_after) =
         tokio::join!(links::sent_bytes(source_node, link), nodes::clocks(lab, order));
     observed.wire_bytes = wire_before.ok().zip(wire_after.ok());
     let clocks = Clocks::new(clocks_before, clocks_after.ok());
-    log.correct(migration::Side::Source, |theirs_ns| clocks.source.ours_ns(theirs_ns));
-    log.correct(migration::Side::Target, |theirs_ns| clocks.target.ours_ns(theirs_ns));
+    log.correct(Side::Source, |theirs_ns| clocks.source.ours_ns(theirs_ns));
+    log.correct(Side::Target, |theirs_ns| clocks.target.ours_ns(theirs_ns));
     observed.clocks = clocks;
     let end = log.end.clone();
-    let resumed_s = log.event_s(migration::Side::Target, "RESUME");
+    let resumed_s = log.event_s(Side::Target, "RESUME");
     observed.migration = Some(log);
     match end {
         End::Completed(_) => {
             observed.beats = witness.beats();
-            let surely_s =
-                resumed_s.map(|at_s| at_s + observed.place_error_s(migration::Side::Target, at_s));
+            let surely_s = resumed_s.map(|at_s| at_s + observed.place_error_s(Side::Target, at_s));
             let from =
                 surely_s.and_then(|at_s| observed.beat_at(at_s)).unwrap_or(observed.beats.len());
             let deadline = equipment.patient(BEAT_DEADLINE);
-            let target_ended = target.exited();
+            let target_dies = guest.end_dies(Side::Target);
             let beats = tokio::select! {
                 beats = witness.watch(from, deadline, |beats| (!beats.is_empty()).then_some(())) => {
                     beats.map_err(failed)?
                 }
-                () = target_ended => None,
+                () = target_dies => None,
             };
             match beats {
                 Some(()) => writes_again(order, witness).await,
-                None => Err(silent(
-                    target,
-                    "the guest is dead: no heartbeat after the move",
-                    Outcome::Corrupt,
-                )
-                .await),
+                None => {
+                    let what = "the guest is dead: no heartbeat after the move";
+                    Err(guest.silent(Side::Target, what, Outcome::Corrupt).await)
+                }
             }
         }
         End::TimedOut(answer) => {
@@ -274,7 +232,7 @@ fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> Stri
     let rounds = rounds::rounds(observed);
     let asked_pages_per_s = f64::from(order.settings.touch_rate.0);
     Seen {
-        after_s: observed.migration_s,
+        after_s: observed.migration_s - observed.began_s,
         touched_pages_per_s: measure::touched_pages_per_s(observed).unwrap_or(asked_pages_per_s),
         dirty_pages_per_s: ram("dirty-pages-rate"),
         sent_bytes: ram("transferred").unwrap_or(0.0),
@@ -286,19 +244,20 @@ fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> Stri
 }
 
 async fn verify(
-    holder: &mut Vm,
-    witness: &mut Witness,
+    ends: &mut Ends<'_>,
+    holder: Side,
     equipment: &Equipment,
     observed: &mut Observed,
 ) -> Stage {
+    let Ends { guest, witness } = ends;
     let settings = &observed.settings;
     let walked = Bytes(settings.memory.0 + settings.disk.bytes().0);
     let deadline = equipment.patient(walk_deadline(walked));
     let ask = |request| Message::Verify { request };
-    let holder_ended = holder.exited();
+    let holder_dies = guest.end_dies(holder);
     let answer = tokio::select! {
         answer = witness.request(ask, deadline) => answer.map_err(failed)?,
-        () = holder_ended => None,
+        () = holder_dies => None,
     };
     match answer {
         Some(Message::Verified { verification, .. }) => {
@@ -309,11 +268,9 @@ async fn verify(
             Outcome::Corrupt,
             format!("the guest refused to be verified: {refusal:?}"),
         )),
-        _ => Err(silent(
-            holder,
-            "the guest is dead: it does not answer to verification",
-            Outcome::Corrupt,
-        )
-        .await),
+        _ => {
+            let what = "the guest is dead: it does not answer to verification";
+            Err(guest.silent(holder, what, Outcome::Corrupt).await)
+        }
     }
 }

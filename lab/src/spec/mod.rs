@@ -260,7 +260,7 @@ words! {
     {
         /// Plain QEMU over QMP.
         Qemu = "qemu",
-        /// Proxmox VE. Labs of it can be set up; experiments on them cannot be made yet.
+        /// Proxmox VE, through its API.
         Proxmox = "proxmox",
     }
 }

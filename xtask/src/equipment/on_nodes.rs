@@ -12,7 +12,7 @@ use harness::{
     experiment::Experiment,
     run_folder::{self, Host, NodeHost},
     settings::QemuName,
-    trial::{Equipment, patience},
+    trial::{Equipment, Hypervisor, QemuEquipment, patience},
 };
 use lab::{
     RunningLab,
@@ -35,19 +35,19 @@ const SMALL_CACHE_MIB: u32 = 32;
 
 /// The QEMUs that take part, by name: where the lab file or the experiment says that they lie on
 /// the nodes.
-type Wanted = BTreeMap<QemuName, Option<Utf8PathBuf>>;
+pub(super) type Wanted = BTreeMap<QemuName, Option<Utf8PathBuf>>;
 
 /// What one node has.
 #[derive(Clone)]
-struct There {
-    node: Node,
-    facts: Facts,
+pub(super) struct There {
+    pub node: Node,
+    pub facts: Facts,
     /// The guest's image.
-    guest: Utf8PathBuf,
+    pub guest: Utf8PathBuf,
     /// The QEMUs that take part, by name.
-    qemus: BTreeMap<QemuName, run_folder::Qemu>,
+    pub qemus: BTreeMap<QemuName, run_folder::Qemu>,
     /// What a user must know of them.
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Asks all nodes of a lab that is up, at once: what they are, which QEMUs they have, and how the
@@ -91,21 +91,23 @@ pub async fn equip(
     let little = all.iter().any(|there| there.facts.memory_bytes < LITTLE_MEMORY_BYTES);
     Ok(Equipped {
         equipment: Equipment {
-            qemu: own.path.clone(),
-            qemus: if alone { BTreeMap::new() } else { first.qemus.clone() },
-            machine: pinned(first).await?,
+            hypervisor: Hypervisor::Qemu(QemuEquipment {
+                named: if alone { BTreeMap::new() } else { first.qemus.clone() },
+                machine: pinned(first).await?,
+                tcg_cache_mib: little.then_some(SMALL_CACHE_MIB),
+                ..QemuEquipment::alone(own.path.clone())
+            }),
             accelerator,
-            tcg_cache_mib: little.then_some(SMALL_CACHE_MIB),
             patience: patience(slowest),
             node_patience,
             guest: built.guest,
             observer: built.observer,
-            memory_folder: None,
         },
         qemu: own,
         accelerator_reason,
         guest_sha256,
         nodes,
+        versions: BTreeMap::new(),
         warnings: first.warnings.clone(),
     })
 }
@@ -126,7 +128,11 @@ fn wanted(lab: &RunningLab, experiment: &Experiment) -> anyhow::Result<Wanted> {
 }
 
 /// Looks at all nodes, in the order of the lab.
-async fn look(lab: &RunningLab, wanted: &Wanted, built: &Built) -> anyhow::Result<Vec<There>> {
+pub(super) async fn look(
+    lab: &RunningLab,
+    wanted: &Wanted,
+    built: &Built,
+) -> anyhow::Result<Vec<There>> {
     let mut looking = JoinSet::new();
     for (index, node) in lab.nodes.iter().enumerate() {
         let (node, wanted, built) = (node.clone(), wanted.clone(), built.clone());
@@ -157,7 +163,7 @@ async fn there(node: Node, wanted: &Wanted, built: &Built) -> anyhow::Result<The
 }
 
 /// Every node is source and target in turn, so all must run the same programs.
-fn same_qemus(all: &[There]) -> anyhow::Result<()> {
+pub(super) fn same_qemus(all: &[There]) -> anyhow::Result<()> {
     let Some((first, others)) = all.split_first() else { return Ok(()) };
     for other in others {
         for (name, qemu) in &first.qemus {
@@ -260,7 +266,7 @@ fn kind(lab: &RunningLab, there: &There, name: &QemuName, guest_sha256: &str) ->
     )
 }
 
-fn host(facts: &Facts) -> Host {
+pub(super) fn host(facts: &Facts) -> Host {
     let Facts { kernel, cpu_model, cpu_count, memory_bytes, .. } = facts.clone();
     Host { kernel, cpu_model, cpu_count, memory_bytes }
 }

@@ -76,8 +76,7 @@ fn metric_of_completed(
     path: &[&str],
     problems: &mut Vec<Problem>,
 ) {
-    let possible: Vec<&str> = metric::ALL
-        .iter()
+    let possible: Vec<&str> = metric::every()
         .map(|definition| definition.name)
         .filter(|name| summary::applies(Outcome::Completed, name))
         .collect();

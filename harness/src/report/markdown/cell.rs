@@ -32,10 +32,10 @@ pub(super) fn cells(run: Run<'_>) -> String {
     out
 }
 
-/// All metrics of the trials of one outcome, in the order of [`metric::ALL`].
+/// All metrics of the trials of one outcome, in the order of [`metric::every`].
 fn metrics_of(cell: &CellSummary, outcome: Outcome) -> Option<String> {
     let metrics = cell.metrics.get(&outcome)?;
-    let known = metric::ALL.iter().map(|definition| definition.name);
+    let known = metric::every().map(|definition| definition.name);
     let others =
         metrics.keys().map(String::as_str).filter(|name| metric::definition(name).is_none());
     let mut rows = Vec::new();

@@ -15,7 +15,7 @@ mod vms;
 mod world;
 
 pub use certificates::Certificates;
-pub use qemu::Real;
+pub use qemu::{Place, Real};
 pub use request::Reply;
 pub use server::Double;
-pub use world::{Failure, Listing, World};
+pub use world::{Failure, Listing, PASSWORD, World};

@@ -25,7 +25,11 @@ pub struct Pending {
 pub enum Does {
     Start,
     Stop,
-    Migrate { target: String },
+    /// `bwlimit_kib`: the request's own limit; 0 is none.
+    Migrate {
+        target: String,
+        bwlimit_kib: Option<f64>,
+    },
 }
 
 /// From one command of Proxmox to the next: it connects anew for each.
@@ -40,13 +44,14 @@ pub async fn carry_out(shared: Arc<Shared>, pending: Pending) {
             drop(shared.world().real.as_mut().map(real));
             Ok(())
         }
-        Does::Migrate { target } => {
+        Does::Migrate { target, bwlimit_kib } => {
             let mut migration = Migration {
                 shared: &shared,
                 upid: upid.clone(),
                 vmid,
                 source: node,
                 target,
+                bwlimit_kib,
                 began: Instant::now(),
             };
             migration.run().await
@@ -63,7 +68,7 @@ async fn start(shared: &Shared, node: &str, vmid: u32, incoming: bool) -> Result
         let config = world.vm(vmid).expect("a VM").config.clone();
         world.real.as_ref().expect("true QEMUs").command(node, &config, incoming)
     };
-    let qemu = Qemu::start(&command).await.map_err(|words| format!("start failed: {words}"))?;
+    let qemu = Qemu::start(command).await.map_err(|words| format!("start failed: {words}"))?;
     let mut world = shared.world();
     let real = world.real.as_mut().expect("true QEMUs");
     real.running.insert((node.to_owned(), vmid), qemu);
@@ -76,6 +81,7 @@ struct Migration<'a> {
     vmid: u32,
     source: String,
     target: String,
+    bwlimit_kib: Option<f64>,
     began: Instant,
 }
 
@@ -137,7 +143,7 @@ impl Migration<'_> {
         self.log(&format!("starting migration of VM {vmid} to node '{target}' (127.0.0.1)"));
         self.log(&format!("starting VM {vmid} on remote node '{target}'"));
         start(self.shared, &target, vmid, true).await?;
-        let uri = self.shared.world().real.as_ref().expect("true QEMUs").uri(vmid);
+        let uri = self.shared.world().real.as_ref().expect("true QEMUs").uri(vmid, &target);
         self.ask(&target, "migrate-set-capabilities", capabilities()).await?;
         self.ask(&target, "migrate-incoming", json!({"uri": uri})).await?;
         self.log("start remote tunnel");
@@ -149,7 +155,10 @@ impl Migration<'_> {
             let mut world = self.shared.world();
             world.vm(vmid)?.config.get(key)?.parse().ok()
         };
-        let speed_mib = number("migrate_speed");
+        // The lower one counts.
+        let limits = [number("migrate_speed"), self.bwlimit_kib.map(|kib| kib / 1024.0)];
+        let limits = limits.into_iter().flatten().filter(|mib| *mib > 0.0);
+        let speed_mib = limits.reduce(f64::min);
         if let Some(speed) = speed_mib {
             self.log(&format!("migration speed limit: {speed:.1} MiB/s"));
         }

@@ -192,8 +192,10 @@ impl World {
             (vec![line, "TASK ERROR: migration aborted".to_owned()], "migration aborted".to_owned())
         };
         let id = vm.vmid.to_string();
+        let bwlimit_kib = request.parameter("bwlimit").map(|kib| kib.parse().expect("a number"));
+        let does = Does::Migrate { target: target.clone(), bwlimit_kib };
         let upid = self.start_task(&vm.node, "qmigrate", &id, who, script);
-        if !self.really(&upid, vm, Does::Migrate { target: target.clone() }) {
+        if !self.really(&upid, vm, does) {
             self.tasks.last_mut().expect("just started").moves_to = Some(target);
         }
         self.vm(vm.vmid).expect("there").lock = Some("migrate".to_owned());

@@ -126,6 +126,16 @@ impl World {
         }
     }
 
+    /// Three nodes of these names, and nothing on them.
+    pub fn of(names: [&str; 3]) -> Self {
+        let mut world = Self { vms: Vec::new(), ..Self::cluster() };
+        let own = |name: &str| (name.to_owned(), true);
+        world.nodes = names.map(own).into();
+        let facts = std::mem::take(&mut world.facts.nodes).into_values();
+        world.facts.nodes = names.map(str::to_owned).into_iter().zip(facts).collect();
+        world
+    }
+
     pub fn vm(&mut self, vmid: u32) -> Option<&mut Vm> {
         self.vms.iter_mut().find(|vm| vm.vmid == vmid)
     }

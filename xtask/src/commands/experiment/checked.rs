@@ -7,6 +7,7 @@ use harness::{
     lab_check::{self, Asked, LabCheck, Rates, Severity, What, judge},
     link_check::{self, LinkCheck},
     settings::MigrationNetwork,
+    trial::Hypervisor,
 };
 use lab::{RunningLab, units::BitRate};
 use std::collections::BTreeSet;
@@ -42,11 +43,15 @@ pub async fn check(lab: &RunningLab, task: &Task, equipped: &Equipped) -> Result
     let equipment = &equipped.equipment;
     let asked = Asked {
         observer: &equipment.observer,
-        qemu: equipment.qemu.as_str(),
+        qemu: equipped.qemu.path.as_str(),
         rates: Rates::Shaped,
         needs: needs(&task.plan),
     };
     let mut found = lab_check::check(lab, &asked).await;
+    if let Hypervisor::Proxmox(proxmox) = &equipment.hypervisor {
+        let needs = needs(&task.plan);
+        found = lab_check::check_cluster(&lab.spec, &proxmox.client, &needs, Some(found)).await;
+    }
     refuse_taken(&found)?;
     let own = lab.spec.networks.migration.link_rate;
     let trials = task.plan.trials.iter();

@@ -20,10 +20,11 @@ use harness::{
     plan::{Plan, render_plan},
     run::{RunEnd, RunError, Runner},
     run_folder::RunWriter,
-    trial::Equipment,
+    trial::{self, Equipment},
 };
 use lab::{
     RunningLab,
+    hypervisor::proxmox::Client,
     spec::{LabSpec, Provider},
     state,
     units::{BitRate, Millis},
@@ -49,6 +50,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
         Some(resumed) => resumed.task(&qemus::by_name(&args.qemus))?,
         None => fresh::task(args, colors)?,
     };
+    labs::fits(&task.experiment, &task.spec)?;
     if args.plan {
         let lab_rate = task.spec.networks.migration.link_rate;
         return print_plan(args, &task.experiment, &task.plan, &task.spec.nodes, lab_rate);
@@ -57,12 +59,13 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
     // What lies on other machines can be looked at only when they are there.
     let here = task.spec.provider == Provider::Netns;
     let named = if here { Some(qemus::find(&task.experiment)?) } else { None };
+    let client = task.spec.api().map(|_| equipment::proxmox::client(&task.spec)).transpose()?;
     labs::ensure_programs(&task.spec, args.install, colors)?;
     let _alone = state::measuring_lock().map_err(|error| Failure::new(Exit::Lab, error))?;
     let built = equipment::built()?;
     let equipped = match named {
         Some(named) => Ready::Here(Box::new(equipment::equip(&task.spec, &named, built)?)),
-        None => Ready::OnNodes(built),
+        None => Ready::OnNodes(built, client.map(Box::new)),
     };
     if let Ready::Here(equipped) = &equipped {
         accept(equipped, resumed.as_ref())?;
@@ -76,8 +79,8 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice) -> exit::Result {
 enum Ready {
     /// All of it.
     Here(Box<Equipped>),
-    /// What is ours; the rest is on the nodes.
-    OnNodes(Built),
+    /// What is ours, and of a cluster its API; the rest is on the nodes.
+    OnNodes(Built, Option<Box<Client>>),
 }
 
 /// Tells what trials are made with, and refuses it where a run was begun with something else.
@@ -93,7 +96,7 @@ fn accept(equipped: &Equipped, resumed: Option<&resume::Resumed>) -> exit::Resul
 
 /// The QEMUs that take part, as a line of progress.
 fn versions(equipped: &Equipped) -> String {
-    let Equipment { qemus, machine, .. } = &equipped.equipment;
+    let (qemus, machine) = (equipped.equipment.qemus(), equipped.equipment.machine());
     let bare = |version: &str| version.split(' ').next().unwrap_or_default().to_owned();
     let named = qemus.iter().map(|(name, qemu)| format!("`{name}` {}", bare(&qemu.version)));
     let named = named.collect::<Vec<_>>().join(", ");
@@ -137,7 +140,8 @@ async fn measure(
     let lab = labs::for_experiment(&task.spec, args.keep_lab)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
-    let measured = measure_on(args, colors, &task, &lab, ready, resumed, &interrupt).await;
+    let measuring = measure_on(args, colors, &task, &lab, ready, resumed, &interrupt);
+    let measured = Box::pin(measuring).await;
     // First, for a reader of stdout that has gone ends the program.
     let closed = lab.close(&mut show::tell).await;
     let (writer, end) = measured?;
@@ -158,9 +162,14 @@ async fn measure_on(
 ) -> Result<(RunWriter, Result<RunEnd, RunError>), Failure> {
     let equipped = match ready {
         Ready::Here(equipped) => *equipped,
-        Ready::OnNodes(built) => {
+        Ready::OnNodes(built, client) => {
             let patience = args.node_patience.map_or(equipment::NODE_PATIENCE, Millis::duration);
-            let equipping = equipment::equip_nodes(lab, &task.experiment, built, patience);
+            let equipping = async {
+                match client {
+                    None => equipment::equip_nodes(lab, &task.experiment, built, patience).await,
+                    Some(client) => equipment::proxmox::equip(lab, *client, built, patience).await,
+                }
+            };
             let equipped = tokio::select! {
                 equipped = equipping => equipped?,
                 () = interrupt.wait() => return Err(Failure::shown(Exit::Interrupted)),
@@ -170,6 +179,7 @@ async fn measure_on(
         }
     };
     has_storage(lab, task)?;
+    sweep(&equipped.equipment).await.map_err(|error| Failure::new(Exit::Lab, error))?;
     let checked = checked::check(lab, task, &equipped)
         .await
         .map_err(|error| Failure::new(Exit::Lab, error))?;
@@ -206,7 +216,18 @@ async fn measure_on(
         runner.run(&mut writer, interrupt.wait(), &mut |happening| progress.show(&happening)).await;
     labs::restore_links(lab).await;
     progress.clear();
+    // What was broken off has left its guest; so has a trial that has lost a node.
+    if let Err(error) = sweep(&equipped.equipment).await {
+        let words = "a guest of ours may be left on the cluster, until the next run";
+        show::tell(&format!("{} {words}: {error:#}", paint.warning("warning:")));
+    }
     Ok((writer, end))
+}
+
+/// Removes guests of ours that earlier trials have left, and says so.
+async fn sweep(equipment: &Equipment) -> anyhow::Result<()> {
+    trial::sweep(equipment).await?.iter().for_each(|words| show::tell(words));
+    Ok(())
 }
 
 /// Shows what there is of a run, however it ended.

@@ -87,10 +87,10 @@ impl Resumed {
             (
                 "the machine type".to_owned(),
                 then.machine.clone().unwrap_or_default(),
-                equipped.equipment.machine.clone().unwrap_or_default(),
+                equipped.equipment.machine().unwrap_or_default().to_owned(),
             ),
         ];
-        let now = fresh::by_text(&equipped.equipment.qemus);
+        let now = fresh::by_text(equipped.equipment.qemus());
         if then.qemus.is_empty() {
             let Qemu { version, sha256: hash, .. } = equipped.qemu.clone();
             then_and_now.push(("QEMU".to_owned(), then.qemu.version.clone(), version));

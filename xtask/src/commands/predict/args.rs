@@ -6,7 +6,8 @@ use clap::Args;
 use harness::{
     experiment::{Filled, Levels, LinkRate},
     settings::{
-        BandwidthLimit, Content, DiskSize, MigrationNetwork, Pattern, QemuPair, level::Level,
+        BandwidthLimit, Content, DiskSize, MigrationNetwork, Pattern, QemuPair, Transport,
+        level::Level,
     },
 };
 use lab::units::{BlockRate, Bytes, Millis, PageRate};
@@ -100,6 +101,7 @@ impl PredictArgs {
         };
         let levels = Levels {
             network: MigrationNetwork::Dedicated,
+            transport: Transport::Lab,
             qemu: QemuPair::lab(),
             disk: DiskSize::None,
             disk_write_rate: BlockRate(0),

@@ -1,0 +1,123 @@
+//! Whether a lab can do what an experiment asks: each hypervisor has its own limits. Pure.
+
+use super::Experiment;
+use crate::settings::{BandwidthLimit, MigrationNetwork, Settings};
+use lab::spec::{HypervisorKind, LabSpec};
+
+/// Something that the lab cannot do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// What, in words.
+    pub what: String,
+    /// What helps.
+    pub hint: &'static str,
+}
+
+/// Everything that some cell asks and this lab cannot do, each once.
+#[must_use]
+pub fn misfits(experiment: &Experiment, lab: &LabSpec) -> Vec<Misfit> {
+    let mut found: Vec<Misfit> = Vec::new();
+    for cell in experiment.cells() {
+        let misfits = match lab.hypervisor {
+            HypervisorKind::Qemu => on_qemu(&cell.settings),
+            HypervisorKind::Proxmox => on_proxmox(&cell.settings, is_root(lab)),
+        };
+        for misfit in misfits {
+            if !found.contains(&misfit) {
+                found.push(misfit);
+            }
+        }
+    }
+    found
+}
+
+/// Whether its API is asked by root@pam, who alone may choose how a guest is migrated.
+fn is_root(lab: &LabSpec) -> bool {
+    lab.api().is_some_and(|api| api.user == "root@pam")
+}
+
+fn on_qemu(settings: &Settings) -> Vec<Misfit> {
+    if settings.transport.is_lab() {
+        return Vec::new();
+    }
+    let what = format!("plain QEMU does not migrate by `transport: {}`", settings.transport);
+    vec![Misfit { what, hint: "leave `transport` out, or take a lab with `hypervisor: proxmox`" }]
+}
+
+fn on_proxmox(settings: &Settings, is_root: bool) -> Vec<Misfit> {
+    const ROOT: &str = "take root@pam with its password in the lab file's `proxmox.api.user`";
+    let mut found = Vec::new();
+    let mut refuse = |what: String, hint| found.push(Misfit { what, hint });
+    if !settings.qemu.is_lab() {
+        let what =
+            format!("Proxmox VE runs guests with its own QEMU, not with `{}`", settings.qemu);
+        refuse(what, "leave `qemu` out, or take a lab with `hypervisor: qemu`");
+    }
+    if !settings.disk.is_none() {
+        let what = "guests on Proxmox VE have no disk of their own yet".to_owned();
+        refuse(what, "leave `disk` out, or take a lab with `hypervisor: qemu`");
+    }
+    if !is_root && !settings.transport.is_lab() {
+        let what = format!("only root@pam may choose `transport: {}`", settings.transport);
+        refuse(what, ROOT);
+    }
+    if !is_root && settings.network == MigrationNetwork::Shared {
+        refuse("only root@pam may choose `network: shared`".to_owned(), ROOT);
+    }
+    if let BandwidthLimit::Capped(rate) = settings.bandwidth_limit {
+        let (unit, name) = if is_root { (1 << 10, "KiB/s") } else { (1 << 20, "MiB/s") };
+        if !rate.0.is_multiple_of(unit) {
+            let what = format!("Proxmox VE takes a `bandwidth_limit` in whole {name}, not {rate}");
+            refuse(what, "take the nearest one");
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(factors: &str, lab: &str) -> Vec<String> {
+        let text = format!("name: x\nreplicates: 1\nfactors:\n  {factors}\n");
+        let experiment = Experiment::parse("x.yaml", &text).expect("valid");
+        let lab = LabSpec::parse("lab.yaml", lab).expect("valid");
+        misfits(&experiment, &lab).into_iter().map(|misfit| misfit.what).collect()
+    }
+
+    const PLAIN: &str = "name: a\nprovider: netns\nhypervisor: qemu\n";
+
+    fn cluster(user: &str) -> String {
+        format!(
+            "name: pve\nprovider: hosts\nhypervisor: proxmox\nnodes: [pve1, pve2, pve3]\n\
+             networks: {{ guest: {{ cidr: 192.0.2.0/26 }}, migration: {{ cidr: 192.0.2.128/26 }} }}\n\
+             proxmox: {{ api: {{ user: \"{user}\", ca: ca.pem }} }}\n"
+        )
+    }
+
+    #[test]
+    fn each_hypervisor_has_its_limits() {
+        let (root, token) = (cluster("root@pam"), cluster("lab@pve!harness"));
+        assert!(words("touch_rate: 100 pages/s", PLAIN).is_empty());
+        assert_eq!(
+            words("transport: [lab, insecure, secure]", PLAIN),
+            [
+                "plain QEMU does not migrate by `transport: insecure`",
+                "plain QEMU does not migrate by `transport: secure`"
+            ]
+        );
+        assert!(words("transport: [lab, insecure, secure]", &root).is_empty());
+        assert!(words("bandwidth_limit: 1536 KiB/s", &root).is_empty());
+        let disk = "disk: 64 MiB\n  disk_write_rate: 100 blocks/s";
+        assert_eq!(words(disk, &root), ["guests on Proxmox VE have no disk of their own yet"]);
+        let all = "transport: secure\n  network: shared\n  bandwidth_limit: 1536 KiB/s";
+        assert_eq!(
+            words(all, &token),
+            [
+                "only root@pam may choose `transport: secure`",
+                "only root@pam may choose `network: shared`",
+                "Proxmox VE takes a `bandwidth_limit` in whole MiB/s, not 1536 KiB/s"
+            ]
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! What trials are made with on a cluster of Proxmox VE: its API, and what its nodes have.
+
+use super::{
+    Equipped,
+    on_nodes::{self, There},
+};
+use crate::{
+    build::Built,
+    exit::{Exit, Failure, Result},
+};
+use anyhow::{Context, anyhow};
+use harness::{
+    run_folder::NodeHost,
+    settings::QemuName,
+    trial::{Equipment, Hypervisor, ProxmoxBoot, ProxmoxEquipment},
+};
+use lab::{
+    RunningLab,
+    hypervisor::{
+        proxmox::{
+            Client, Error, Fault,
+            guest::{MonitorFolder, Ours, same_on_all},
+        },
+        qemu::{Accelerator, find},
+    },
+    spec::LabSpec,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How much longer than usual a guest may take where nodes have no KVM: they are virtual machines
+/// themselves then, and a guest is translated within what may be translated.
+const TCG_PATIENCE: f64 = 10.0;
+
+/// The client that a lab file asks for, with the secret from the environment or a file.
+///
+/// # Errors
+/// When what it asks for is not there.
+pub fn client(spec: &LabSpec) -> Result<Client> {
+    Client::of_lab(spec, |name| std::env::var(name).ok())
+        .map_err(|error| Failure::new(Exit::InvalidInput, error))
+}
+
+/// Asks the API and all nodes of a lab that is up, and sends them the guest and the observer.
+///
+/// # Errors
+/// When we are not let in or may not do what must be done, when a node lacks something, or when
+/// they differ.
+pub async fn equip(
+    lab: &RunningLab,
+    client: Client,
+    built: Built,
+    node_patience: Duration,
+) -> Result<Equipped> {
+    let broken = |error: anyhow::Error| Failure::new(Exit::Lab, error);
+    let refused = |error: Error| match error.fault() {
+        Fault::Settings { .. } => Failure::new(Exit::InvalidInput, error),
+        _ => Failure::new(Exit::Lab, error),
+    };
+    let proxmox = lab.spec.proxmox().context("the lab's hypervisor is not Proxmox VE")?;
+    if !client.credentials().is_root() {
+        let text = format!(
+            "{} cannot give a guest its kernel, and a CD of the guest is not built yet\n\nhint: take \
+             root@pam with its password in the lab file's `proxmox.api.user`",
+            client.credentials().who()
+        );
+        return Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
+    }
+    let guest_sha256 = find::file_sha256(built.guest.as_std_path())?;
+    let server = server_versions(lab, &client).await.map_err(refused)?;
+    let wanted = BTreeMap::from([(QemuName::lab(), None)]);
+    let all = on_nodes::look(lab, &wanted, &built).await.map_err(broken)?;
+    let first = all.first().context("a lab without nodes")?;
+    on_nodes::same_qemus(&all).map_err(broken)?;
+    same_on_all(&lab.nodes, &first.guest).await.map_err(broken)?;
+    let qemu = first.qemus.get(&QemuName::lab()).context("no QEMU takes part")?.clone();
+    let (accelerator, accelerator_reason) = accelerator(&all);
+    let ids = proxmox.vmids;
+    Ok(Equipped {
+        equipment: Equipment {
+            hypervisor: Hypervisor::Proxmox(ProxmoxEquipment {
+                client: Arc::new(client),
+                ours: Ours { ids: ids.first..=ids.last, tag: Ours::TAG.to_owned() },
+                bridge: proxmox.bridge,
+                boot: ProxmoxBoot::Kernel,
+                monitor: Some(MonitorFolder::default()),
+            }),
+            accelerator,
+            patience: if accelerator == Accelerator::Kvm { 1.0 } else { TCG_PATIENCE },
+            node_patience,
+            guest: built.guest,
+            observer: built.observer,
+        },
+        qemu,
+        accelerator_reason,
+        guest_sha256,
+        nodes: all.iter().map(node).collect(),
+        versions: BTreeMap::from([("qemu-server".to_owned(), server)]),
+        warnings: first.warnings.clone(),
+    })
+}
+
+fn node(there: &There) -> NodeHost {
+    let host = on_nodes::host(&there.facts);
+    // Not measured here: Proxmox runs its own guests only.
+    NodeHost { name: there.node.name.clone(), host, fill_mib_per_s: 0.0 }
+}
+
+/// KVM where all nodes have it: a guest goes from each to each.
+fn accelerator(all: &[There]) -> (Accelerator, String) {
+    let without = all.iter().filter(|there| !there.facts.kvm_opens);
+    let without: Vec<&str> = without.map(|there| there.node.name.as_str()).collect();
+    match without[..] {
+        [] => (Accelerator::Kvm, "all nodes have it".to_owned()),
+        _ => (Accelerator::Tcg, format!("no KVM on {}", without.join(", "))),
+    }
+}
+
+/// The version of `qemu-server`, on which depends what migrations do; all of them, where nodes
+/// differ.
+async fn server_versions(lab: &RunningLab, client: &Client) -> std::result::Result<String, Error> {
+    let mut versions = BTreeSet::new();
+    for node in &lab.nodes {
+        versions.insert(client.capabilities(&node.name).await?.qemu_server.to_string());
+    }
+    Ok(versions.into_iter().collect::<Vec<_>>().join(", "))
+}
