@@ -5,11 +5,14 @@
 
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/pure.rs"]
+mod pure;
 #[path = "tidy/tree.rs"]
 mod tree;
 
 use imports::{names_the_systems_command, outside, paths_of};
 use lab::process::Command;
+use pure::PURE;
 use std::collections::BTreeSet;
 use tree::{File, files, read, rust_files};
 
@@ -91,59 +94,6 @@ fn the_model_needs_nothing_but_arithmetic() {
 
 #[test]
 fn what_is_computed_from_records_does_no_io() {
-    let pure = [
-        "harness/src/judge/",
-        "harness/src/aa_pool.rs",
-        "harness/src/claim",
-        "harness/src/experiment/fit.rs",
-        "harness/src/lab_check/finding.rs",
-        "harness/src/lab_check/judge/",
-        "harness/src/lab_check/measured.rs",
-        "harness/src/lab_check/tolerance.rs",
-        "harness/src/metric",
-        "harness/src/model_lab/",
-        "harness/src/plan/",
-        "harness/src/prediction.rs",
-        "harness/src/report",
-        "harness/src/schemas.rs",
-        "harness/src/settings",
-        "harness/src/statistics",
-        "harness/src/stopping",
-        "harness/src/summary",
-        "harness/src/trial/clocks.rs",
-        "harness/src/trial/gate.rs",
-        "harness/src/trial/guest/proxmox/told.rs",
-        "harness/src/trial/heartbeats.rs",
-        "harness/src/trial/measure",
-        "harness/src/trial/outcome.rs",
-        "harness/src/trial/rounds.rs",
-        "lab/src/boot_cd",
-        "lab/src/hypervisor/proxmox/answer.rs",
-        "lab/src/hypervisor/proxmox/capabilities.rs",
-        "lab/src/hypervisor/proxmox/error.rs",
-        "lab/src/hypervisor/proxmox/fingerprint.rs",
-        "lab/src/hypervisor/proxmox/form.rs",
-        "lab/src/hypervisor/proxmox/guest/arguments.rs",
-        "lab/src/hypervisor/proxmox/guest/spec.rs",
-        "lab/src/hypervisor/proxmox/info_migrate",
-        "lab/src/hypervisor/proxmox/lenient.rs",
-        "lab/src/hypervisor/proxmox/migration_log",
-        "lab/src/hypervisor/proxmox/types",
-        "lab/src/hypervisor/proxmox/upid.rs",
-        "lab/src/hypervisor/proxmox/version.rs",
-        "lab/src/packages/url.rs",
-        "lab/src/playbook/check.rs",
-        "lab/src/playbook/context.rs",
-        "lab/src/playbook/progress.rs",
-        "lab/src/playbook/proxmox.rs",
-        "lab/src/playbook/quoting.rs",
-        "lab/src/playbook/render.rs",
-        "lab/src/playbook/script.rs",
-        "lab/src/playbook/secrets.rs",
-        "lab/src/playbook/types.rs",
-        "lab/src/schema.rs",
-        "model/src/",
-    ];
     let impure = |text: &str| {
         outside(text).into_iter().any(|path| {
             let parts: Vec<&str> = path.split("::").collect();
@@ -160,10 +110,10 @@ fn what_is_computed_from_records_does_no_io() {
     assert!(impure("use std::{fmt, fs};") && impure("let t = std::time::Instant::now();"));
     assert!(!impure("use std::{fmt, time::Duration};"));
     let files = rust_files();
-    for place in pure {
+    for place in PURE {
         assert!(files.iter().any(|file| file.path.starts_with(place)), "{place} has moved");
     }
-    let is_pure = |f: &File| pure.iter().any(|p| f.path.starts_with(p)) && !f.is_test();
+    let is_pure = |f: &File| PURE.iter().any(|p| f.path.starts_with(p)) && !f.is_test();
     none("I/O, clocks or processes where only arithmetic is", {
         where_(&files, |file| is_pure(file) && impure(&file.text))
     });
