@@ -3,8 +3,10 @@
 //! What a node can do does not depend on which provider made it: hypervisors and trials see only
 //! this module.
 
+mod forward;
 mod process;
 
+pub use self::forward::Forward;
 pub use self::process::{Exit, Process};
 
 use crate::{

@@ -14,7 +14,7 @@ use std::{
 use support::{LONG, lives, observer, output, piped, said, silent, strings, until_gone};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpStream, UnixListener},
+    net::{TcpListener, TcpStream, UnixListener},
 };
 
 /// An agent at the other end of two pipes.
@@ -256,6 +256,29 @@ async fn a_socket_of_the_node_is_a_socket_here() {
     socket.read_to_string(&mut answer).await.unwrap();
     assert_eq!(answer, "A QUESTION");
     serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_of_the_node_is_reached() {
+    let agent = agent().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut asked = String::new();
+        connection.read_to_string(&mut asked).await.unwrap();
+        connection.write_all(asked.to_uppercase().as_bytes()).await.unwrap();
+    });
+    let mut socket = agent.connect_port(port).await.unwrap();
+    socket.write_all(b"a question").await.unwrap();
+    socket.shutdown().await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer, "A QUESTION");
+    serving.await.unwrap();
+    let refused = format!("{:#}", agent.connect_port(port).await.unwrap_err());
+    assert!(refused.contains("Connection refused"), "{refused}");
+    assert!(agent.connect(":http").await.is_err(), "a port is a number");
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use lab::{
-    playbook::{Context, Devices, On, Playbook, context, render},
+    playbook::{Context, Devices, On, PROXMOX_FINGERPRINT, Playbook, context, render},
     process::{Command, find},
-    spec::{LabSpec, Provider},
+    spec::{HypervisorKind, LabSpec, Provider},
     yaml,
 };
 use serde_json::Value;
@@ -181,5 +181,17 @@ fn what_is_for_one_node_only_is_for_the_first() {
             let storage = |step: &&lab::playbook::Step| step.name.starts_with("storage");
             assert!(playbook.steps.iter().filter(storage).all(|step| step.on == On::All));
         }
+    }
+}
+
+#[test]
+fn a_cluster_leaves_the_fingerprint_that_its_client_expects() {
+    let proxmox = labs().into_iter().filter(|(_, spec)| spec.hypervisor == HypervisorKind::Proxmox);
+    let playbooks: Vec<_> = proxmox.flat_map(|(_, spec)| playbooks(&spec)).collect();
+    assert!(!playbooks.is_empty());
+    for playbook in playbooks {
+        let collected = playbook.steps.iter().flat_map(|step| &step.collect);
+        let kept = collected.filter(|it| it.path.as_str() == PROXMOX_FINGERPRINT).count();
+        assert_eq!(kept, 1);
     }
 }

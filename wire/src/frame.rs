@@ -13,7 +13,7 @@ mod words;
 pub use words::{Words, pack};
 
 /// Version of this protocol; both sides must have the same.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Bytes of a frame before its payload.
 pub const HEADER_BYTES: usize = 10;
@@ -84,7 +84,8 @@ pub enum Body<'a> {
     Hello(Hello<'a>),
     /// Harness: start a process.
     Spawn(Spawn<'a>),
-    /// Harness: connect to the unix socket of this path.
+    /// Harness: connect to the unix socket of this path, or to a TCP port of the node's loopback,
+    /// such as `:8006`.
     Connect(&'a str),
     /// Harness: listen on a TCP port of the node's loopback, until this channel is killed.
     Listen,

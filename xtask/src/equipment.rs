@@ -26,6 +26,7 @@ use lab::{
         machine,
         probe::{self, Probe},
     },
+    node::Forward,
     spec::{self, LabSpec},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -47,6 +48,9 @@ pub struct Equipped {
     pub versions: BTreeMap<String, String>,
     /// What a user must know.
     pub warnings: Vec<String>,
+    /// What leads to the hypervisor's API, where only the nodes reach it: closed with this.
+    #[expect(dead_code, reason = "held, not read")]
+    pub forwards: Vec<Forward>,
 }
 
 /// How long a node that does not answer is waited for, unless somebody says otherwise.
@@ -113,6 +117,7 @@ pub fn equip(spec: &LabSpec, named: &Named, built: Built) -> Result<Equipped> {
         nodes: Vec::new(),
         versions: BTreeMap::new(),
         warnings,
+        forwards: Vec::new(),
     })
 }
 

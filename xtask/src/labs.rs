@@ -77,9 +77,11 @@ pub fn can_be_measured(spec: &LabSpec) -> Result<(), Failure> {
     let refuse = |text: &'static str| Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
     match spec.hypervisor {
         HypervisorKind::Qemu => Ok(()),
+        // `lab-up` makes the cluster.
+        HypervisorKind::Proxmox if spec.provider == Provider::Vagrant => Ok(()),
         HypervisorKind::Proxmox if spec.api().is_none() => refuse(
-            "experiments on the hypervisor `proxmox` are not built yet where `lab-up` has made it\n\n\
-             hint: a cluster that you have needs `provider: hosts` and `proxmox.api` (see labs/proxmox.example.yaml)",
+            "nothing says where the API of the cluster is\n\nhint: name it in `proxmox.api` (see \
+             labs/proxmox.example.yaml)",
         ),
         HypervisorKind::Proxmox if !spec.has_ssh() => refuse(
             "experiments need SSH to the nodes, for the witness of the guest's heartbeats\n\nhint: \

@@ -31,9 +31,10 @@ pub fn misfits(experiment: &Experiment, lab: &LabSpec) -> Vec<Misfit> {
     found
 }
 
-/// Whether its API is asked by root@pam, who alone may choose how a guest is migrated.
+/// Whether its API is asked by root@pam, who alone may choose how a guest is migrated: of a cluster
+/// that `lab-up` makes it is.
 fn is_root(lab: &LabSpec) -> bool {
-    lab.api().is_some_and(|api| api.user == "root@pam")
+    lab.api().is_none_or(|api| api.user == "root@pam")
 }
 
 fn on_qemu(settings: &Settings) -> Vec<Misfit> {

@@ -1,4 +1,4 @@
-//! Connections by an agent: to a unix socket of the node, and from a port of its loopback.
+//! Connections by an agent: to a unix socket of the node, and to and from ports of its loopback.
 
 use super::{Agent, Inner, link::encode, process::Asked, pump};
 use anyhow::{Context, Result};
@@ -12,7 +12,19 @@ impl Agent {
     /// # Errors
     /// When the agent is lost or nobody listens there.
     pub async fn connect(&self, path: &str) -> Result<UnixStream> {
-        let mut asked = self.inner.ask(Body::Connect(path), None, [true, false])?;
+        self.connect_to(path).await
+    }
+
+    /// Connects to a TCP port of the node's loopback.
+    ///
+    /// # Errors
+    /// When the agent is lost or nobody listens there.
+    pub async fn connect_port(&self, port: u16) -> Result<UnixStream> {
+        self.connect_to(&format!(":{port}")).await
+    }
+
+    async fn connect_to(&self, what: &str) -> Result<UnixStream> {
+        let mut asked = self.inner.ask(Body::Connect(what), None, [true, false])?;
         self.inner.started(&mut asked.started).await?;
         self.inner.join_up(asked)
     }

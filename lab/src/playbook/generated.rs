@@ -2,7 +2,7 @@
 
 use super::{Secrets, collect::write_private};
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::{fs::File, io::ErrorKind, io::Read};
 
 /// Letters and digits: such a secret needs no quotes anywhere. 64 of them with the last two
@@ -18,9 +18,9 @@ impl Secrets {
     /// # Errors
     /// When it can be neither read nor made.
     pub fn insert_generated(&mut self, name: &str, folder: &Utf8Path) -> Result<()> {
-        let path = folder.join("secrets").join(name);
-        let value = match std::fs::read_to_string(&path) {
-            Ok(value) => value.trim_end().to_owned(),
+        let path = path(folder, name);
+        let value = match read(&path) {
+            Ok(value) => value,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let value = generate()?;
                 write_private(&path, format!("{value}\n").as_bytes())?;
@@ -30,6 +30,23 @@ impl Secrets {
         };
         self.insert(name, value)
     }
+}
+
+/// A secret that the lab of this folder has already.
+///
+/// # Errors
+/// When it has none of this name.
+pub fn generated(folder: &Utf8Path, name: &str) -> Result<String> {
+    let path = path(folder, name);
+    read(&path).with_context(|| format!("failed to read {path}"))
+}
+
+fn path(folder: &Utf8Path, name: &str) -> Utf8PathBuf {
+    folder.join("secrets").join(name)
+}
+
+fn read(path: &Utf8Path) -> std::io::Result<String> {
+    Ok(std::fs::read_to_string(path)?.trim_end().to_owned())
 }
 
 fn generate() -> Result<String> {
@@ -57,6 +74,8 @@ mod tests {
         let first = value(folder);
         assert_eq!(first.len(), LENGTH);
         assert_eq!(value(folder), first, "it was made anew");
+        assert_eq!(generated(folder, "ROOT_PASSWORD").expect("kept"), first);
+        assert!(generated(folder, "ANOTHER").is_err(), "none is made by reading");
         assert_ne!(value(&folder.join("another")), first);
         let path = folder.join("secrets/ROOT_PASSWORD");
         let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();

@@ -30,8 +30,12 @@ pub use collect::collected;
 pub use context::{Addresses, BRIDGE, Context, Devices};
 pub use dry_run::{DryRun, Preview, dry_run};
 pub use failure::{Failure, Part, RunError, What};
+pub use generated::generated;
 pub use progress::{Doing, Event, NodeSummary, Summary};
-pub use proxmox::{PRIVILEGES as PROXMOX_PRIVILEGES, ProxmoxContext, ROOT_PASSWORD};
+pub use proxmox::{
+    FINGERPRINT as PROXMOX_FINGERPRINT, PRIVILEGES as PROXMOX_PRIVILEGES, ProxmoxContext,
+    ROOT_PASSWORD,
+};
 pub use render::render;
 pub use run::{CannotReboot, Reboot, Setup, run};
 pub use secrets::Secrets;

@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 /// The secret that the playbook of Proxmox needs: the password that nodes give root.
 pub const ROOT_PASSWORD: &str = "PROXMOX_ROOT_PASSWORD";
 
+/// What the playbook leaves on each node and collects: SHA-256 of the certificate that its API shows.
+pub const FINGERPRINT: &str = "/var/lib/precopy-lab/fingerprint";
+
 /// What experiments need of Proxmox: to make, start, migrate and remove guests of their own, to
 /// put their disk or boot image onto the shared storage, to look at guests' monitors and at nodes.
 pub const PRIVILEGES: [&str; 16] = [

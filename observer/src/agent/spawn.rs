@@ -1,10 +1,11 @@
-//! Starting what a channel is for: a process, or a connection to a unix socket.
+//! Starting what a channel is for: a process, or a connection to a socket of this node.
 
 use super::{channel::Channel, descriptor, signals};
 use std::{
     env,
     ffi::OsString,
     io,
+    net::{Ipv4Addr, TcpStream},
     os::{
         fd::{AsRawFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
@@ -71,16 +72,31 @@ fn leave(agent: u32) -> io::Result<()> {
     signals::unblock()
 }
 
-/// Connects to a unix socket of this node.
-pub fn connect(path: &str) -> Result<Channel, String> {
-    let connected = UnixStream::connect(path).and_then(|socket| {
-        socket.set_nonblocking(true)?;
-        Ok((OwnedFd::from(socket.try_clone()?), OwnedFd::from(socket)))
-    });
+/// Connects to a unix socket of this node by its path, or to a TCP port of its loopback, `:PORT`.
+pub fn connect(to: &str) -> Result<Channel, String> {
+    let connected = match to.strip_prefix(':') {
+        Some(port) => connect_port(port),
+        None => connect_path(to),
+    };
     match connected {
         Ok((input, output)) => Ok(Channel::connection(input, output)),
-        Err(error) => Err(format!("failed to connect to {path}: {error}")),
+        Err(error) => Err(format!("failed to connect to {to}: {error}")),
     }
+}
+
+fn connect_path(path: &str) -> io::Result<(OwnedFd, OwnedFd)> {
+    let socket = UnixStream::connect(path)?;
+    socket.set_nonblocking(true)?;
+    Ok((OwnedFd::from(socket.try_clone()?), OwnedFd::from(socket)))
+}
+
+/// On the loopback somebody listens or nobody does: no connection is waited for.
+fn connect_port(port: &str) -> io::Result<(OwnedFd, OwnedFd)> {
+    let port: u16 = port.parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    socket.set_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    Ok((OwnedFd::from(socket.try_clone()?), OwnedFd::from(socket)))
 }
 
 /// PATH with the administrators' folders at its end.

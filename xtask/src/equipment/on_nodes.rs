@@ -109,6 +109,7 @@ pub async fn equip(
         nodes,
         versions: BTreeMap::new(),
         warnings: first.warnings.clone(),
+        forwards: Vec::new(),
     })
 }
 

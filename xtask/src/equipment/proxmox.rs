@@ -18,11 +18,12 @@ use lab::{
     RunningLab,
     hypervisor::{
         proxmox::{
-            Client, Error, Fault,
+            self, Client, Error, Fault,
             guest::{MonitorFolder, Ours, same_on_all},
         },
         qemu::{Accelerator, find},
     },
+    node::Forward,
     spec::LabSpec,
 };
 use std::{
@@ -44,6 +45,29 @@ pub fn client(spec: &LabSpec) -> Result<Client> {
         .map_err(|error| Failure::new(Exit::InvalidInput, error))
 }
 
+/// The way to a cluster's API.
+pub struct Access {
+    client: Client,
+    forwards: Vec<Forward>,
+}
+
+impl Access {
+    /// By the network.
+    pub const fn of(client: Client) -> Self {
+        Self { client, forwards: Vec::new() }
+    }
+
+    /// To a cluster that `lab-up` has made: only its nodes reach it.
+    ///
+    /// # Errors
+    /// When the lab has not been set up to its end.
+    pub async fn of_made(lab: &RunningLab) -> Result<Self> {
+        let made = proxmox::of_made(&lab.folder, &lab.nodes).await;
+        let (client, forwards) = made.map_err(|error| Failure::new(Exit::Lab, error))?;
+        Ok(Self { client, forwards })
+    }
+}
+
 /// Asks the API and all nodes of a lab that is up, and sends them the guest and the observer.
 ///
 /// # Errors
@@ -51,7 +75,7 @@ pub fn client(spec: &LabSpec) -> Result<Client> {
 /// they differ.
 pub async fn equip(
     lab: &RunningLab,
-    client: Client,
+    access: Access,
     built: Built,
     node_patience: Duration,
 ) -> Result<Equipped> {
@@ -60,6 +84,7 @@ pub async fn equip(
         Fault::Settings { .. } => Failure::new(Exit::InvalidInput, error),
         _ => Failure::new(Exit::Lab, error),
     };
+    let Access { client, forwards } = access;
     let proxmox = lab.spec.proxmox().context("the lab's hypervisor is not Proxmox VE")?;
     if !client.credentials().is_root() {
         let text = format!(
@@ -100,6 +125,7 @@ pub async fn equip(
         nodes: all.iter().map(node).collect(),
         versions: BTreeMap::from([("qemu-server".to_owned(), server)]),
         warnings: first.warnings.clone(),
+        forwards,
     })
 }
 

@@ -1,13 +1,19 @@
-//! The client that a lab file asks for: its nodes, who asks, where the secret is.
+//! The client of a lab: the one that its file asks for, or that of the cluster that was made for it.
 
 use super::{
     call::{Client, Settings},
     credentials::{Credentials, secret_file},
-    endpoint::{Endpoint, Trust},
+    endpoint::{Endpoint, PORT, Trust},
     error::{Error, Fault},
     secret::Secret,
 };
-use crate::spec::{ApiSpec, LabSpec};
+use crate::{
+    node::{Forward, Node},
+    playbook::{PROXMOX_FINGERPRINT, ROOT_PASSWORD, collected, generated},
+    spec::{ApiSpec, LabSpec},
+};
+use anyhow::Context;
+use camino::Utf8Path;
 
 impl Client {
     /// A client for the cluster of a lab file; nothing is asked yet. `variable` gives what the
@@ -45,6 +51,29 @@ impl Client {
         });
         Self::new(Settings::new(endpoints.collect::<Result<_, _>>()?, credentials))
     }
+}
+
+/// The client of a cluster that `lab-up` has made of these nodes, as root, with what leads to them:
+/// it must be kept as long as the client is used. `folder` is the lab's.
+///
+/// # Errors
+/// When the lab's folder lacks what setting the cluster up has left there, or a node's API cannot
+/// be led to.
+pub async fn of_made(folder: &Utf8Path, nodes: &[Node]) -> anyhow::Result<(Client, Vec<Forward>)> {
+    let hint = "`cargo xtask lab-up` sets the cluster up, and says where that fails";
+    let password = generated(folder, ROOT_PASSWORD).context(hint)?;
+    let credentials = Credentials::password("root@pam", Secret::new(password))?;
+    let (mut endpoints, mut forwards) = (Vec::new(), Vec::new());
+    for node in nodes {
+        let path = collected(folder, &node.name, Utf8Path::new(PROXMOX_FINGERPRINT));
+        let pinned = std::fs::read_to_string(&path).with_context(|| format!("{path}: {hint}"))?;
+        let pinned = pinned.trim().parse().with_context(|| format!("{path}: no fingerprint"))?;
+        let forward = node.forward(PORT).await?;
+        let address = forward.address().to_string();
+        endpoints.push(Endpoint::parse(&address, Trust::Fingerprint(pinned))?);
+        forwards.push(forward);
+    }
+    Ok((Client::new(Settings::new(endpoints, credentials))?, forwards))
 }
 
 fn credentials(

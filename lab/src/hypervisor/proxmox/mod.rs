@@ -33,6 +33,7 @@ pub mod version;
 
 pub use call::{Client, Settings};
 pub use capabilities::Capabilities;
+pub use connect::of_made;
 pub use credentials::{Credentials, secret_file};
 pub use endpoint::{Endpoint, PORT, Trust};
 pub use error::{Error, Fault};

@@ -25,7 +25,7 @@ use harness::{
 use lab::{
     RunningLab,
     hypervisor::proxmox::Client,
-    spec::{LabSpec, Provider},
+    spec::{HypervisorKind, LabSpec, Provider},
     state,
     units::{BitRate, Millis},
 };
@@ -165,9 +165,18 @@ async fn measure_on(
         Ready::OnNodes(built, client) => {
             let patience = args.node_patience.map_or(equipment::NODE_PATIENCE, Millis::duration);
             let equipping = async {
-                match client {
-                    None => equipment::equip_nodes(lab, &task.experiment, built, patience).await,
-                    Some(client) => equipment::proxmox::equip(lab, *client, built, patience).await,
+                match (client, task.spec.hypervisor) {
+                    (Some(client), _) => {
+                        let access = equipment::proxmox::Access::of(*client);
+                        equipment::proxmox::equip(lab, access, built, patience).await
+                    }
+                    (None, HypervisorKind::Proxmox) => {
+                        let access = equipment::proxmox::Access::of_made(lab).await?;
+                        equipment::proxmox::equip(lab, access, built, patience).await
+                    }
+                    (None, HypervisorKind::Qemu) => {
+                        equipment::equip_nodes(lab, &task.experiment, built, patience).await
+                    }
                 }
             };
             let equipped = tokio::select! {
