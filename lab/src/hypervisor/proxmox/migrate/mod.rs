@@ -18,10 +18,10 @@ use super::{
     capabilities::InfoMigrateFormat,
     error::{Error, Fault},
     migration_log::MigrationLog,
-    tasks::LogLine,
+    tasks::{Exit, LogLine},
 };
 use crate::{
-    hypervisor::qemu::migration::{Sample, Side},
+    hypervisor::qemu::migration::{End, Sample, Side},
     wait::{self, Pauses},
 };
 use heard::Heard;
@@ -141,7 +141,9 @@ pub async fn migrate(
         true => heard.is_gone(Side::Source) && (heard.resumed() || heard.is_gone(Side::Target)),
         false => heard.is_gone(Side::Target),
     };
-    let patience = if has_moved { LAST_WORDS } else { SETTLE_DEADLINE };
+    // Nobody ends what a killed task has left.
+    let was_killed = ended.as_ref().is_ok_and(|ended| ended.exit == Exit::Killed);
+    let patience = if has_moved || was_killed { LAST_WORDS } else { SETTLE_DEADLINE };
     if !heard.until(&mut hearing, patience, live, last_words).await && !has_moved {
         heard.troubles.push(format!("a QEMU of the VM is left on {}", order.target));
     }
@@ -152,6 +154,10 @@ pub async fn migrate(
     let last = heard.last();
     let mut log = heard.log;
     log.end = result::end(&ended, &task, has_moved, gave_up > 0, last);
+    if let (End::Failed(words), Some(lock)) = (&mut log.end, &left_locked) {
+        let hint = Fault::Locked { lock: lock.clone() }.hint().unwrap_or_default();
+        *words += &format!("; the VM was left locked ({lock})\n\nhint: {hint}");
+    }
     Ok(Migration {
         upid: upid.clone(),
         answered_s,
