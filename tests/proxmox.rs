@@ -2,11 +2,10 @@
 //! made, migrated, verified and removed through it, and what fails is told in its words.
 
 use crate::{
-    pve::{Double, Failure, PASSWORD, Place, Real, Reply, World},
+    pve::{Double, Failure, Place, Real, Reply, World},
     support::{
         Sandbox, build,
         check::{measured, value, verified, well_formed},
-        machines::{Machines, NODES},
         order::order,
         program::program,
     },
@@ -17,7 +16,6 @@ use harness::{
     metric,
     plan::Plan,
     record::{Metric, Outcome, Record},
-    run_folder::RunFolder,
     trial::{self, Equipment, Finished, Hypervisor, Lost, Order, ProxmoxBoot, ProxmoxEquipment},
 };
 use lab::{
@@ -27,7 +25,7 @@ use lab::{
     provider::netns,
     spec::LabSpec,
 };
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 const EXPERIMENT: &str = "
 name: on-proxmox
@@ -239,97 +237,4 @@ async fn unready(cluster: &Cluster) {
     let swept = trial::sweep(&cluster.equipment).await.expect("swept");
     assert!(swept.len() == 1 && swept[0].starts_with("removed VM 99"), "{swept:?}");
     assert_eq!(cluster.left(), (Vec::new(), 0));
-}
-
-/// A machine as a node of a cluster is: a bridge with a tap for the guest, a card for migrations, and
-/// folders of its own.
-fn machine(number: usize) -> String {
-    format!(
-        "mount -t tmpfs tmpfs /run; mkdir /run/sshd /run/qemu-server
-         ip link add vmbr0 type bridge
-         ip link set lan0 master vmbr0
-         ip tuntap add dev guest0 mode tap
-         ip link set guest0 master vmbr0 up
-         ip addr add 10.77.0.{number}/24 dev vmbr0
-         ip link set vmbr0 up
-         ip addr add 10.78.0.{number}/24 dev mig0"
-    )
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_experiment_runs_on_a_cluster_that_one_has() {
-    build::build().expect("built");
-    let sandbox = Sandbox::new();
-    let folder = sandbox.path().join("cluster");
-    let Some(mut real) = Real::find(folder) else { return };
-    let machines = Machines::up_with(&sandbox, machine, Some("/run/precopy-lab")).await;
-    let Some(machines) = machines else { return };
-    for (index, (name, last)) in NODES.into_iter().zip(1..).enumerate() {
-        let migration_address = Ipv4Addr::new(10, 78, 0, last);
-        let place = Place::Machine { enter: machines.enter(index), migration_address };
-        real.nodes.insert(name.to_owned(), place);
-    }
-    let double = Double::start(World::of(NODES)).await;
-    double.world().real = Some(real);
-    let api = format!("127.0.0.1:{}", double.address.port());
-    let rest = format!(
-        "networks: {{ migration: {{ cidr: 10.78.0.0/24, link_rate: 1 Gbit/s }} }}\n\
-         proxmox:\n  vmids: 9900-9909\n  api:\n    nodes: [\"{api}\"]\n    user: root@pam\n    \
-         fingerprints: {{ \"{api}\": \"{}\" }}\n",
-        double.fingerprint()
-    );
-    let lab = machines.lab_of("proxmox", "pve", "", &rest);
-    let file = sandbox.file("on-proxmox.yaml", EXPERIMENT);
-    let out = sandbox.path().join("out");
-    let experiment = |password: &str| {
-        let baselines = sandbox.baselines();
-        let arguments = [
-            "experiment",
-            file.as_str(),
-            "--lab",
-            lab.as_str(),
-            "--out",
-            out.as_str(),
-            "--baselines",
-            baselines.as_str(),
-        ];
-        let environment = [("PRECOPY_PVE_PASSWORD", password)];
-        tokio::task::block_in_place(|| sandbox.start_with(&arguments, &environment).end())
-    };
-
-    let refused = experiment("wrong");
-    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
-    assert!(refused.stderr.contains("wrong user, realm or password"), "{}", refused.stderr);
-
-    let ended = experiment(PASSWORD);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(!ended.stderr.contains(PASSWORD) && !ended.stdout.contains(PASSWORD));
-    let runs = RunFolder::list(&out).expect("listed");
-    let [run] = &runs[..] else { panic!("expected one run: {runs:?}") };
-    let records = run.records().expect("read").records;
-    assert_eq!(records.len(), 4);
-    for record in &records {
-        well_formed(record);
-        assert_eq!(record.outcome, Outcome::Completed, "{:?}", record.reason);
-        verified(record);
-        // Both QEMUs were heard, over their own monitors.
-        for name in [metric::VCPU_PAUSE, metric::SERVICE_GAP, metric::RESUME_DELAY] {
-            assert!(measured(record, name) > 0.0, "{name}");
-        }
-        assert!(measured(record, metric::TOTAL_TIME) > 1000.0);
-        assert!(measured(record, metric::WIRE_BYTES) >= measured(record, metric::STREAM_BYTES));
-    }
-    let manifest = std::fs::read_to_string(run.path().join("manifest.json")).expect("read");
-    assert!(manifest.contains("\"qemu-server\": \"9.1.6\"") && !manifest.contains(PASSWORD));
-    {
-        let world = double.world();
-        let running = world.real.as_ref().expect("true QEMUs").running.len();
-        assert_eq!((world.vms.len(), running), (0, 0));
-    }
-    let down =
-        tokio::task::block_in_place(|| sandbox.start(&["lab-down", "--lab", lab.as_str()]).end());
-    assert_eq!(down.code, Some(0), "{}", down.stderr);
-    drop(double);
-    drop(machines);
-    sandbox.assert_nothing_left();
 }

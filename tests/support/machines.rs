@@ -2,7 +2,7 @@
 //! each with a true SSH server, which `ssh` talks to over a pipe (`ProxyCommand`): nothing of it is
 //! on any network of this machine. Each has an `/etc` of its own, a copy.
 
-use super::{DEADLINE, Sandbox};
+use super::{DEADLINE, Sandbox, processes};
 use camino::Utf8PathBuf;
 use lab::process::{self, Command, Conversation};
 use std::fs;
@@ -125,6 +125,24 @@ impl<'a> Machines<'a> {
         self.machines[index] = None;
     }
 
+    /// Ends all that runs on a machine and lets nobody in, or lets everybody in again.
+    pub fn power(&self, index: usize, on: bool) {
+        let down = self.sandbox.path().join(format!("{}.down", NODES[index]));
+        if on {
+            return fs::remove_file(down).expect("it was down");
+        }
+        fs::write(down, "").expect("written");
+        let pid = &self.machines[index].as_ref().expect("it is up").pid;
+        let space = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+        let own = space(pid);
+        for found in processes::all() {
+            let number = found.pid.to_string();
+            if number != *pid && own.is_some() && space(&number) == own {
+                found.kill();
+            }
+        }
+    }
+
     /// Runs a script on a machine; gives what it prints.
     pub fn on(&self, index: usize, script: &str) -> String {
         self.machines[index].as_ref().expect("it is up").run(script)
@@ -157,11 +175,15 @@ impl<'a> Machines<'a> {
                 self.folder.map_or_else(|| path(&format!("{node}.files")), Utf8PathBuf::from)
             );
             let server = self.sandbox.file(&format!("{node}.sshd"), &server);
-            client += &format!(
-                "Host {node}\n  HostKeyAlias {node}\n  ProxyCommand nsenter \
-                 --net=/proc/{pid}/ns/net --mount=/proc/{pid}/ns/mnt {} -i -f {server}\n",
+            // A machine that is down lets nobody in.
+            let proxy = format!(
+                "#!/bin/sh\n[ ! -e {} ] || exit 1\nexec nsenter --net=/proc/{pid}/ns/net \
+                 --mount=/proc/{pid}/ns/mnt {} -i -f {server}\n",
+                path(&format!("{node}.down")),
                 self.sshd
             );
+            let proxy = self.sandbox.script(&format!("{node}.proxy"), &proxy);
+            client += &format!("Host {node}\n  HostKeyAlias {node}\n  ProxyCommand {proxy}\n");
         }
         fs::write(&known, keys).expect("written");
         client += &format!(

@@ -6,6 +6,7 @@
 pub mod bad_qemu;
 pub mod bare;
 pub mod check;
+pub mod cluster;
 pub mod machines;
 pub mod order;
 pub mod plan;

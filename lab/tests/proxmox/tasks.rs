@@ -132,10 +132,22 @@ async fn an_upload_is_as_proxmox_reads_it() {
     let file: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     // Put there by the node that answers; it is the task's name that says which.
     double.world().fail("/upload", Failure::DropAfter);
-    let upid = client.upload("pve2", "shared", "iso", "guest.iso", file).await.unwrap();
+    let upid = client.upload("pve2", "shared", "iso", "guest.iso", file.clone()).await.unwrap();
     assert_eq!((upid.node(), upid.kind()), ("pve1", "imgcopy"));
     let ended = client.follow(&upid, PAUSE, LONG, |_| ()).await.unwrap();
     assert!(ended.exit.is_good());
+    let there = client.content("pve1", "shared", "iso").await.unwrap();
+    let there: Vec<_> = there.iter().map(|it| (it.volid.as_str(), it.size.unwrap())).collect();
+    assert_eq!(there, [("shared:iso/guest.iso", 1_200_000)]);
+    assert_eq!(double.world().volumes["shared:iso/guest.iso"], file);
+    // Without the privilege a large one is dropped in the middle, as if the network were bad.
+    let patience = lab::hypervisor::proxmox::Patience {
+        retry: Duration::from_millis(200),
+        ..Default::default()
+    };
+    let token = double.client_with(double.token().credentials().clone(), patience);
+    let dropped = token.upload("pve1", "shared", "iso", "guest.iso", file).await.unwrap_err();
+    assert!(matches!(dropped.fault(), Fault::Lost { .. }), "{dropped}");
     let denied =
         double.token().upload("pve1", "shared", "iso", "guest.iso", vec![0]).await.unwrap_err();
     assert!(

@@ -1,5 +1,7 @@
 //! What trials are made with on a cluster of Proxmox VE: its API, and what its nodes have.
 
+mod cd;
+
 use super::{
     Equipped,
     on_nodes::{self, There},
@@ -8,7 +10,7 @@ use crate::{
     build::Built,
     exit::{Exit, Failure, Result},
 };
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use harness::{
     run_folder::NodeHost,
     settings::QemuName,
@@ -68,7 +70,8 @@ impl Access {
     }
 }
 
-/// Asks the API and all nodes of a lab that is up, and sends them the guest and the observer.
+/// Asks the API and all nodes of a lab that is up, and sends them the guest and the observer; for
+/// others than root, who alone may give a guest its kernel, the storage gets a CD of it.
 ///
 /// # Errors
 /// When we are not let in or may not do what must be done, when a node lacks something, or when
@@ -86,13 +89,9 @@ pub async fn equip(
     };
     let Access { client, forwards } = access;
     let proxmox = lab.spec.proxmox().context("the lab's hypervisor is not Proxmox VE")?;
-    if !client.credentials().is_root() {
-        let text = format!(
-            "{} cannot give a guest its kernel, and a CD of the guest is not built yet\n\nhint: take \
-             root@pam with its password in the lab file's `proxmox.api.user`",
-            client.credentials().who()
-        );
-        return Err(Failure::new(Exit::InvalidInput, anyhow!(text)));
+    let is_root = client.credentials().is_root();
+    if !is_root {
+        cd::check(&lab.spec, &client).await?;
     }
     let guest_sha256 = find::file_sha256(built.guest.as_std_path())?;
     let server = server_versions(lab, &client).await.map_err(refused)?;
@@ -103,6 +102,12 @@ pub async fn equip(
     same_on_all(&lab.nodes, &first.guest).await.map_err(broken)?;
     let qemu = first.qemus.get(&QemuName::lab()).context("no QEMU takes part")?.clone();
     let (accelerator, accelerator_reason) = accelerator(&all);
+    let boot = if is_root {
+        ProxmoxBoot::Kernel
+    } else {
+        let volume = cd::bring(&lab.spec, &client, &built.guest).await.map_err(broken)?;
+        ProxmoxBoot::Cd { volume }
+    };
     let ids = proxmox.vmids;
     Ok(Equipped {
         equipment: Equipment {
@@ -110,8 +115,8 @@ pub async fn equip(
                 client: Arc::new(client),
                 ours: Ours { ids: ids.first..=ids.last, tag: Ours::TAG.to_owned() },
                 bridge: proxmox.bridge,
-                boot: ProxmoxBoot::Kernel,
-                monitor: Some(MonitorFolder::default()),
+                boot,
+                monitor: is_root.then(MonitorFolder::default),
             }),
             accelerator,
             patience: if accelerator == Accelerator::Kvm { 1.0 } else { TCG_PATIENCE },

@@ -168,6 +168,17 @@ impl Fault {
         matches!(self, Self::Lost { .. } | Self::TimedOut { .. })
     }
 
+    /// Whether it may be over soon by itself: a node or a quorum that is away, or something between
+    /// that answers in Proxmox's place, as long as it has a server's fault to tell.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NodeDown { .. } | Self::NoQuorum { .. } => true,
+            Self::NotTheApi { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
     /// What helps, where something does.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -274,17 +285,18 @@ impl Fault {
     }
 }
 
-/// The way back from a lock. That of `migrate` is what was found on a real cluster, by killing
+/// The way back from a migration that was killed: what was found on a real cluster, by killing
 /// migrations at every stage.
+pub(super) const AFTER_A_KILL: &str = "if no `qmigrate` task of the VM runs, one was killed. While \
+    memory was still moving: `migrate_cancel` in the VM's monitor (the target's QEMU ends by \
+    itself), then `qm unlock VMID` as root on its node. If both sides stand still (source \
+    `postmigrate`, target `paused`): resume the VM on the source with `skiplock=1`, unlock it; the \
+    next migration fails with `already running` and removes the twin, the one after that works";
+
+/// The way back from a lock.
 fn unlocking(lock: &str) -> String {
     match lock {
-        "migrate" => "if no `qmigrate` task of the VM runs, one was killed. While memory was \
-             still moving: `migrate_cancel` in the VM's monitor (the target's QEMU ends by itself), \
-             then `qm unlock VMID` as root on its node. If both sides stand still (source \
-             `postmigrate`, target `paused`): resume the VM on the source with `skiplock=1`, \
-             unlock it; the next migration fails with `already running` and removes the twin, the \
-             one after that works"
-            .to_owned(),
+        "migrate" => AFTER_A_KILL.to_owned(),
         "backup" | "snapshot" | "clone" | "create" | "disk" | "rollback" | "snapshot-delete"
         | "suspending" | "suspended" => format!(
             "wait until its {lock} is done; if no task of the VM runs, it was killed: `qm unlock \

@@ -232,8 +232,7 @@ impl Client {
     }
 
     fn may_return(&self, error: &Error, answered: Instant) -> bool {
-        matches!(error.fault(), Fault::NodeDown { .. } | Fault::NoQuorum { .. })
-            && answered.elapsed() < self.patience.retry
+        error.fault().may_pass() && answered.elapsed() < self.patience.retry
     }
 
     /// How it ended, if it has, and its new lines.

@@ -1,6 +1,7 @@
 //! What the double says of its cluster when it is looked at.
 
 use super::{
+    privileges::covers,
     request::{Reply, Request},
     world::World,
 };
@@ -104,13 +105,10 @@ impl World {
 
     /// What is granted on the path, or on one above it.
     fn permissions(&self, path: &str, who: &str) -> Reply {
-        let covers = |granted: &str| {
-            granted == path || granted == "/" || path.starts_with(&format!("{granted}/"))
-        };
         let mut held: Map<String, Value> = self
             .granted
             .iter()
-            .filter(|(granted, _)| covers(granted))
+            .filter(|(granted, _)| covers(granted, path))
             .map(|(_, privilege)| (privilege.clone(), json!(1)))
             .collect();
         if who == "root@pam" {

@@ -20,7 +20,7 @@ impl World {
         if request.parameter("args").is_some() && who != "root@pam" {
             return Reply::error(500, "only root can set 'args' config");
         }
-        if let Err(reply) = self.may(who, "/vms", "VM.Allocate") {
+        if let Err(reply) = self.may_create(who, &id, request) {
             return reply;
         }
         let vmid = id.parse().expect("a number");
@@ -36,6 +36,9 @@ impl World {
     }
 
     pub(super) fn destroy(&mut self, node: &str, id: &str, who: &str) -> Reply {
+        if let Err(reply) = self.may_act(who, id, &[]) {
+            return reply;
+        }
         let at = self.vms.iter().position(|vm| vm.vmid.to_string() == id && vm.node == node);
         let Some(at) = at else {
             let file = format!("nodes/{node}/qemu-server/{id}.conf");
@@ -87,12 +90,27 @@ impl World {
         true
     }
 
+    /// The VM that a call asks for its state, with the QEMU that knows it.
+    pub(super) fn status_of(&mut self, request: &Request) -> Option<(u32, Arc<Qmp>)> {
+        let parts = request.parts();
+        let [_, node, _, vmid, "status", "current"] =
+            &parts.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        else {
+            return None;
+        };
+        let vmid = vmid.parse().ok()?;
+        let qemu = self.real.as_ref()?.running.get(&((*node).to_owned(), vmid))?;
+        Some((vmid, Arc::clone(&qemu.qmp)))
+    }
+
     /// The QEMU whose monitor a call talks to, and what it says.
-    pub(super) fn monitor(&mut self, request: &Request) -> Option<(Arc<Qmp>, String)> {
+    pub(super) fn monitor_of(&mut self, request: &Request) -> Option<(Arc<Qmp>, String)> {
         let parts = request.parts();
         let [_, node, _, vmid, what] = &parts[..] else { return None };
         let vmid = vmid.parse().ok().filter(|_| what == "monitor")?;
         self.vm(vmid).filter(|vm| vm.node == *node)?;
+        let who = self.who(request).ok()?;
+        self.may_act(&who, &vmid.to_string(), &["monitor"]).ok()?;
         let qemu = self.real.as_ref()?.running.get(&(node.clone(), vmid))?;
         Some((Arc::clone(&qemu.qmp), request.parameter("command")?.to_owned()))
     }

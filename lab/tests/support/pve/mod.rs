@@ -5,6 +5,7 @@
 mod certificates;
 mod facts;
 mod lives;
+mod privileges;
 mod qemu;
 mod real;
 mod request;
@@ -12,10 +13,11 @@ mod routes;
 mod server;
 mod tasks;
 mod vms;
+mod volumes;
 mod world;
 
 pub use certificates::Certificates;
 pub use qemu::{Place, Real};
 pub use request::Reply;
 pub use server::Double;
-pub use world::{Failure, Listing, PASSWORD, World};
+pub use world::{Failure, Listing, PASSWORD, TOKEN, TOKEN_SECRET, World};

@@ -70,9 +70,14 @@ impl Real {
         folder
     }
 
-    /// Where a guest's memory goes: as it is to a node, else as if through SSH.
-    pub fn uri(&self, vmid: u32, target: &str) -> String {
-        match self.nodes.get(target) {
+    /// Where a file of the shared storage lies.
+    pub fn volume(&self, name: &str) -> Utf8PathBuf {
+        self.folder("shared").join(name)
+    }
+
+    /// Where a guest's memory goes: as it is to a node, unless securely, else as if through SSH.
+    pub fn uri(&self, vmid: u32, target: &str, secure: bool) -> String {
+        match self.nodes.get(target).filter(|_| !secure) {
             Some(place) => format!("tcp:{}:60000", place.migration_address()),
             None => format!("unix:{}/{vmid}.migrate", self.folder),
         }
@@ -104,6 +109,12 @@ impl Real {
             let tap = format!("tap,id=net0,ifname={GUEST_TAP},script=no,downscript=no");
             let card = format!("virtio-net-pci,netdev=net0,id=net0,mac={mac}");
             argv.extend(["-netdev", &tap, "-device", &card].map(str::to_owned));
+        }
+        if let Some(cd) = config.get("ide2") {
+            let volume = cd.split(',').next().expect("a volume");
+            let file = self.volume(volume.rsplit('/').next().expect("a name"));
+            let drive = format!("file={file},if=ide,index=2,media=cdrom,format=raw,readonly=on");
+            argv.extend(["-drive", &drive, "-boot", "order=d"].map(str::to_owned));
         }
         if incoming {
             argv.extend(["-S", "-incoming", "defer"].map(str::to_owned));

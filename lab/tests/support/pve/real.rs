@@ -29,8 +29,12 @@ pub enum Does {
     Migrate {
         target: String,
         bwlimit_kib: Option<f64>,
+        secure: bool,
     },
 }
+
+/// How the task of a worker ends that was killed.
+const KILLED: &str = "unexpected status";
 
 /// From one command of Proxmox to the next: it connects anew for each.
 const RECONNECT: Duration = Duration::from_millis(30);
@@ -44,7 +48,7 @@ pub async fn carry_out(shared: Arc<Shared>, pending: Pending) {
             drop(shared.world().real.as_mut().map(real));
             Ok(())
         }
-        Does::Migrate { target, bwlimit_kib } => {
+        Does::Migrate { target, bwlimit_kib, secure } => {
             let mut migration = Migration {
                 shared: &shared,
                 upid: upid.clone(),
@@ -52,13 +56,18 @@ pub async fn carry_out(shared: Arc<Shared>, pending: Pending) {
                 source: node,
                 target,
                 bwlimit_kib,
+                secure,
                 began: Instant::now(),
             };
             migration.run().await
         }
     };
     let exit = exit.err().unwrap_or_else(|| "OK".to_owned());
-    let last = if exit == "OK" { "TASK OK".to_owned() } else { format!("TASK ERROR: {exit}") };
+    let last = match &*exit {
+        "OK" => Some("TASK OK".to_owned()),
+        KILLED => None,
+        _ => Some(format!("TASK ERROR: {exit}")),
+    };
     shared.world().end_task(&upid, last, exit);
 }
 
@@ -82,6 +91,7 @@ struct Migration<'a> {
     source: String,
     target: String,
     bwlimit_kib: Option<f64>,
+    secure: bool,
     began: Instant,
 }
 
@@ -124,6 +134,8 @@ impl Migration<'_> {
                 self.log(&format!("migration finished successfully {took}"));
                 Ok(())
             }
+            // It takes nothing back.
+            Err(why) if why == KILLED => Err(why),
             Err(why) => {
                 self.log(&format!("ERROR: online migrate failure - {why}"));
                 self.log("aborting phase 2 - cleanup resources");
@@ -143,7 +155,10 @@ impl Migration<'_> {
         self.log(&format!("starting migration of VM {vmid} to node '{target}' (127.0.0.1)"));
         self.log(&format!("starting VM {vmid} on remote node '{target}'"));
         start(self.shared, &target, vmid, true).await?;
-        let uri = self.shared.world().real.as_ref().expect("true QEMUs").uri(vmid, &target);
+        let uri = {
+            let world = self.shared.world();
+            world.real.as_ref().expect("true QEMUs").uri(vmid, &target, self.secure)
+        };
         self.ask(&target, "migrate-set-capabilities", capabilities()).await?;
         self.ask(&target, "migrate-incoming", json!({"uri": uri})).await?;
         self.log("start remote tunnel");
@@ -185,6 +200,9 @@ impl Migration<'_> {
         let (mut transferred, mut remaining) = (0, u64::MAX);
         loop {
             polls.tick().await;
+            if std::mem::take(&mut self.shared.world().kills_worker) {
+                return Err(KILLED.to_owned());
+            }
             if self.shared.world().is_signalled(&self.upid) {
                 return Err("interrupted by signal".to_owned());
             }

@@ -67,6 +67,7 @@ impl World {
             ("POST", ["nodes", _, "storage", storage, "upload"]) => {
                 self.upload(storage, request, who)
             }
+            ("GET", ["nodes", _, "storage", storage, "content"]) => self.content(storage, request),
             ("POST", ["nodes", node, "qemu"]) => self.create(node, request, who),
             ("DELETE", ["nodes", node, "qemu", vmid]) => self.destroy(node, vmid, who),
             (_, ["nodes", node, "qemu", vmid, ..]) => {
@@ -83,31 +84,5 @@ impl World {
             |(name, up)| json!({"type": "node", "name": name, "online": u8::from(*up), "local": 0}),
         );
         Reply::data(&Value::Array(std::iter::once(cluster).chain(nodes).collect()))
-    }
-
-    /// As Proxmox's own parser reads it: in order.
-    fn upload(&mut self, storage: &str, request: &Request, who: &str) -> Reply {
-        if storage != "shared" {
-            return Reply::error(500, &format!("storage '{storage}' does not exist"));
-        }
-        if let Err(reply) = self.may(who, "/storage/shared", "Datastore.AllocateTemplate") {
-            return reply;
-        }
-        let content_type = request.header("content-type").unwrap_or_default();
-        let boundary =
-            content_type.strip_prefix("multipart/form-data; boundary=").expect("multipart");
-        let body = String::from_utf8_lossy(&request.body);
-        let parts: Vec<&str> = body.split(&format!("--{boundary}")).collect();
-        let names: Vec<&str> = parts[1..parts.len() - 1]
-            .iter()
-            .map(|part| {
-                let start = part.strip_prefix("\r\nContent-Disposition: form-data; name=\"");
-                start.expect("the disposition first").split('"').next().expect("a name")
-            })
-            .collect();
-        assert_eq!(names, ["content", "checksum-algorithm", "checksum", "filename"]);
-        // Put there by the node that answers, whichever was named.
-        let log = (vec!["TASK OK".to_owned()], "OK".to_owned());
-        Reply::data(&json!(self.start_task("pve1", "imgcopy", "", who, log)))
     }
 }

@@ -173,6 +173,9 @@ async fn answer(shared: &Arc<Shared>, request: &Request) -> Option<Reply> {
         Some(Failure::Answer(reply)) => return Some(reply.clone()),
         _ => {}
     }
+    if shared.world().drops_upload(request) {
+        return None;
+    }
     // Listening before looking, so that no sign is missed.
     let unlocked = shared.unlocked.notified();
     tokio::pin!(unlocked);
@@ -184,7 +187,14 @@ async fn answer(shared: &Arc<Shared>, request: &Request) -> Option<Reply> {
         let file = format!("/var/lock/qemu-server/lock-{vmid}.conf");
         return Some(Reply::error(500, &format!("can't lock file '{file}' - got timeout")));
     }
-    let qmp = shared.world().monitor(request);
+    let asked = shared.world().status_of(request);
+    if let Some((vmid, qmp)) = asked
+        && let Ok(said) = qmp.ask("query-status", serde_json::Value::Null).await
+        && let Some(vm) = shared.world().vm(vmid)
+    {
+        vm.qmpstatus = said["status"].as_str().expect("a word").to_owned();
+    }
+    let qmp = shared.world().monitor_of(request);
     if let Some((qmp, command)) = qmp {
         let arguments = serde_json::json!({ "command-line": command });
         let said = qmp.ask("human-monitor-command", arguments).await.expect("words");

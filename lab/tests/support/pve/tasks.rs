@@ -70,8 +70,10 @@ impl World {
         task.written = task.log.len();
     }
 
-    pub(super) fn end_task(&mut self, upid: &str, last: String, exit: String) {
-        self.write_line(upid, last);
+    pub(super) fn end_task(&mut self, upid: &str, last: Option<String>, exit: String) {
+        if let Some(last) = last {
+            self.write_line(upid, last);
+        }
         let task = self.real_task(upid);
         (task.exit, task.ended) = (exit, true);
     }

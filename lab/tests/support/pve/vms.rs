@@ -85,6 +85,10 @@ impl World {
             return Reply::error(500, &format!("Configuration file '{file}' does not exist"));
         };
         let what: Vec<&str> = what.iter().map(String::as_str).collect();
+        let reads = request.method == "GET" || what[..] != ["config"];
+        if reads && let Err(reply) = self.may_act(who, vmid, &what) {
+            return reply;
+        }
         match (request.method.as_str(), &what[..]) {
             ("GET", ["status", "current"]) => {
                 let mut status = json!({"vmid": vm.vmid, "status": vm.status(), "qmpstatus": vm.qmpstatus,
@@ -123,6 +127,9 @@ impl World {
             && request.parameter("skiplock") != Some("1")
         {
             return Reply::error(500, &format!("VM is locked ({lock})"));
+        }
+        if request.parameter("skiplock").is_some() && who != "root@pam" {
+            return Reply::parameters(&[("skiplock", "Only root may use this option.")]);
         }
         let own = self.vm(vm.vmid).expect("there");
         for (key, value) in &request.parameters {
@@ -193,7 +200,9 @@ impl World {
         };
         let id = vm.vmid.to_string();
         let bwlimit_kib = request.parameter("bwlimit").map(|kib| kib.parse().expect("a number"));
-        let does = Does::Migrate { target: target.clone(), bwlimit_kib };
+        let own = self.facts.options["migration"]["type"].as_str();
+        let secure = request.parameter("migration_type").or(own) != Some("insecure");
+        let does = Does::Migrate { target: target.clone(), bwlimit_kib, secure };
         let upid = self.start_task(&vm.node, "qmigrate", &id, who, script);
         if !self.really(&upid, vm, does) {
             self.tasks.last_mut().expect("just started").moves_to = Some(target);

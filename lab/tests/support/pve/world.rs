@@ -49,6 +49,8 @@ pub struct World {
     pub migration: (Vec<String>, String),
     /// Whether the next migrations are killed: their locks stay.
     pub leaves_lock: bool,
+    /// Whether the next worker that true QEMUs migrate for is killed while it looks at them.
+    pub kills_worker: bool,
     /// Lines that a running task writes from one look to the next.
     pub lines_a_look: usize,
     /// Connections to come that are cut while TLS begins.
@@ -59,6 +61,8 @@ pub struct World {
     pub real: Option<Real>,
     /// What tasks have yet to do with them.
     pub(super) pending: Vec<Pending>,
+    /// What lies on storages, by its name there.
+    pub volumes: BTreeMap<String, Vec<u8>>,
     /// All that was asked.
     pub asked: Vec<Request>,
     pub(super) failures: Vec<(String, Failure)>,
@@ -115,11 +119,13 @@ impl World {
             lock_wait: Duration::from_millis(50),
             migration: (vec!["TASK OK".to_owned()], "OK".to_owned()),
             leaves_lock: false,
+            kills_worker: false,
             lines_a_look: usize::MAX,
             cut_handshakes: 0,
             listing: Listing::True,
             real: None,
             pending: Vec::new(),
+            volumes: BTreeMap::new(),
             asked: Vec::new(),
             failures: Vec::new(),
             counter: 0,
@@ -205,14 +211,5 @@ impl World {
             return Err(Reply::bare(401, "Permission denied - invalid csrf token"));
         }
         Ok("root@pam".to_owned())
-    }
-
-    /// Whether somebody may do something.
-    pub(super) fn may(&self, who: &str, path: &str, privilege: &str) -> Result<(), Reply> {
-        let held = self.granted.contains(&(path.to_owned(), privilege.to_owned()));
-        if who == "root@pam" || held {
-            return Ok(());
-        }
-        Err(Reply::error(403, &format!("Permission check failed ({path}, {privilege})")))
     }
 }

@@ -52,12 +52,9 @@ async fn sweep_of(client: &Client, ours: &guest::Ours) -> Result<Vec<Swept>, Err
 fn passes(fault: &Fault) -> bool {
     matches!(
         fault,
-        Fault::Busy { .. }
-            | Fault::Locked { .. }
-            | Fault::NoVm { .. }
-            | Fault::NoQuorum { .. }
-            | Fault::TaskFailed { .. }
-    ) || fault.was_never_sent()
+        Fault::Busy { .. } | Fault::Locked { .. } | Fault::NoVm { .. } | Fault::TaskFailed { .. }
+    ) || fault.may_pass()
+        || fault.was_never_sent()
         || fault.leaves_open()
 }
 
@@ -106,10 +103,10 @@ struct NotReady {
 
 async fn is_ready(client: &Client, nodes: [&str; 2]) -> Result<(), NotReady> {
     let not = |why: String| Err(NotReady { why, passes: true });
-    let status = client.cluster_status().await.map_err(|error| NotReady {
-        passes: passes(error.fault()) || matches!(error.fault(), Fault::NodeDown { .. }),
-        why: error.to_string(),
-    })?;
+    let status = client
+        .cluster_status()
+        .await
+        .map_err(|error| NotReady { passes: passes(error.fault()), why: error.to_string() })?;
     if !status.quorate {
         return not("the cluster has no quorum".to_owned());
     }

@@ -4,7 +4,7 @@
 use super::own::DEADLINE;
 use crate::hypervisor::proxmox::{
     call::Client,
-    error::{Error, Fault},
+    error::{AFTER_A_KILL, Error, Fault},
     form::Form,
     start::Start,
 };
@@ -24,7 +24,7 @@ pub enum Stale {
 /// Frees a VM from the lock of something that was killed. What still runs is left alone.
 ///
 /// # Errors
-/// [`Fault::Locked`] while a task of the VM runs; [`Fault::RootOnly`] for others than root with a
+/// [`Fault::Locked`] while a task of the VM runs; [`Fault::Unfit`] for others than root with a
 /// ticket, as Proxmox takes a lock away for nobody else; else when Proxmox refuses.
 pub async fn free(client: &Client, node: &str, vmid: u32) -> Result<Stale, Error> {
     let config = client.vm_config(node, vmid).await?;
@@ -38,8 +38,11 @@ pub async fn free(client: &Client, node: &str, vmid: u32) -> Result<Stale, Error
     }
     let who = client.credentials().who();
     if who != "root@pam" {
-        let said = format!("VM {vmid} is locked ({lock}) by what was killed; {who} asked");
-        return Err(Error::new(asked(), Fault::RootOnly { said }));
+        let why = format!(
+            "it is locked ({lock}) by what was killed, and {who} may not take that away: only \
+             root@pam with its password may"
+        );
+        return Err(Error::new(asked(), Fault::Unfit { vmid, why, hint: AFTER_A_KILL }));
     }
     let status = client.vm_status(node, vmid).await?;
     let stands = status.qmpstatus.as_deref() == Some("postmigrate");

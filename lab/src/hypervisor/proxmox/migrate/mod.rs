@@ -18,10 +18,10 @@ use super::{
     capabilities::InfoMigrateFormat,
     error::{Error, Fault},
     migration_log::MigrationLog,
-    tasks::LogLine,
+    tasks::{Exit, LogLine},
 };
 use crate::{
-    hypervisor::qemu::migration::{Sample, Side},
+    hypervisor::qemu::migration::{End, Sample, Side},
     wait::{self, Pauses},
 };
 use heard::Heard;
@@ -137,11 +137,18 @@ pub async fn migrate(
 
     let node = whereabouts(client, order).await;
     let has_moved = node.as_ref() == Some(&order.target);
+    // Nobody ends what a killed task has left: once all memory is sent both QEMUs stand still.
+    let was_killed = ended.as_ref().is_ok_and(|ended| ended.exit == Exit::Killed) && !has_moved;
+    let told = was_killed && by_monitor && cancel.send(()).is_ok();
+    if was_killed && !told {
+        let cancelled = client.monitor(&order.source, order.vmid, "migrate_cancel").await;
+        heard.troubles.extend(cancelled.err().map(|error| error.to_string()));
+    }
+    let patience = if has_moved || was_killed { LAST_WORDS } else { SETTLE_DEADLINE };
     let last_words = |heard: &Heard| match has_moved {
         true => heard.is_gone(Side::Source) && (heard.resumed() || heard.is_gone(Side::Target)),
         false => heard.is_gone(Side::Target),
     };
-    let patience = if has_moved { LAST_WORDS } else { SETTLE_DEADLINE };
     if !heard.until(&mut hearing, patience, live, last_words).await && !has_moved {
         heard.troubles.push(format!("a QEMU of the VM is left on {}", order.target));
     }
@@ -152,6 +159,10 @@ pub async fn migrate(
     let last = heard.last();
     let mut log = heard.log;
     log.end = result::end(&ended, &task, has_moved, gave_up > 0, last);
+    if let (End::Failed(words), Some(lock)) = (&mut log.end, &left_locked) {
+        let hint = Fault::Locked { lock: lock.clone() }.hint().unwrap_or_default();
+        *words += &format!("; the VM was left locked ({lock})\n\nhint: {hint}");
+    }
     Ok(Migration {
         upid: upid.clone(),
         answered_s,
