@@ -94,6 +94,7 @@ fn what_is_computed_from_records_does_no_io() {
     let pure = [
         "harness/src/judge/",
         "harness/src/aa_pool.rs",
+        "harness/src/advice",
         "harness/src/claim",
         "harness/src/lab_check/finding.rs",
         "harness/src/lab_check/judge/",
@@ -117,6 +118,7 @@ fn what_is_computed_from_records_does_no_io() {
         "harness/src/trial/rounds.rs",
         "lab/src/hypervisor/proxmox/answer.rs",
         "lab/src/hypervisor/proxmox/capabilities.rs",
+        "lab/src/hypervisor/proxmox/dirty_rate.rs",
         "lab/src/hypervisor/proxmox/error.rs",
         "lab/src/hypervisor/proxmox/fingerprint.rs",
         "lab/src/hypervisor/proxmox/form.rs",

@@ -5,6 +5,7 @@
 mod certificates;
 mod facts;
 mod lives;
+mod monitor;
 mod qemu;
 mod real;
 mod request;
@@ -15,7 +16,9 @@ mod vms;
 mod world;
 
 pub use certificates::Certificates;
+pub use monitor::Dirtying;
 pub use qemu::Real;
 pub use request::Reply;
 pub use server::Double;
+pub use vms::Vm;
 pub use world::{Failure, Listing, World};
