@@ -3,6 +3,7 @@
 //! Data flows one way: spec → plan → trial → record → summary → report.
 
 pub mod aa_pool;
+pub mod advice;
 pub mod claim;
 pub mod experiment;
 #[cfg(test)]
