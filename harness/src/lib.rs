@@ -4,6 +4,7 @@
 
 pub mod aa_pool;
 pub mod advice;
+pub mod carried;
 pub mod claim;
 pub mod experiment;
 #[cfg(test)]

@@ -7,12 +7,14 @@
 //! seen.
 
 mod bound;
+mod links;
 mod outlook;
 mod range;
 mod writers;
 
 pub use bound::Bound;
-pub use outlook::{Ending, Outlook, Over};
+pub use links::{Way, links, no_tunnel};
+pub use outlook::{Ending, Outlook, Over, Share};
 pub use range::Range;
 pub use writers::{Dirtying, Seen, Shape, Writers};
 

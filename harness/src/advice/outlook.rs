@@ -11,6 +11,10 @@ const LINKS: (f64, f64) = (1e11, 1e4);
 const LIMITS_S: (f64, f64) = (2000.0, 1e-3);
 /// Just beyond a tip.
 const BEYOND: f64 = 0.95;
+/// What holds at a tip may not do so a little above it, where rounds fall otherwise: so far above
+/// it, in steps of this, every value is tried.
+const ABOVE: f64 = 4.0;
+const STEP: f64 = 1.02;
 
 /// How a migration on Proxmox ends. In this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -136,10 +140,25 @@ impl Over {
     ) -> Range<Bound> {
         let bounds = writers.writers().map(|writer| {
             let predict = |value: f64| with(*self, value).proxmox(writer);
-            Bound::from(tip::between(good, bad, BEYOND, predict, unaided))
+            match Bound::from(tip::between(good, bad, BEYOND, predict, unaided)) {
+                Bound::From(tip) => Bound::From(surely(tip, good, |at| unaided(&predict(at)))),
+                bound => bound,
+            }
         });
         Range::of(bounds).unwrap_or(Range::exactly(Bound::Any))
     }
+}
+
+/// From which value on it holds as far as is tried, where it holds just from `tip` on.
+fn surely(tip: f64, good: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    let mut at = (tip * ABOVE).min(good);
+    while at > tip {
+        if !holds(at) {
+            return (at * STEP).min(good);
+        }
+        at /= STEP;
+    }
+    tip
 }
 
 impl Outlook {
