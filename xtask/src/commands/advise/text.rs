@@ -73,8 +73,9 @@ fn of_vm(out: &mut String, paint: Paint, advice: &Advice) {
     let _ = writeln!(out, "{} on {}", paint.strong(&format!("VM {}{name}", vm.vmid)), vm.node);
     #[expect(clippy::cast_precision_loss, reason = "bytes are far below 2^53")]
     let memory = size(vm.memory_bytes as f64);
-    let cap =
-        advice.cap_bytes_per_s.map_or("no cap".to_owned(), |cap| format!("cap {}", rate(cap)));
+    let cap = advice
+        .cap_bytes_per_s
+        .map_or("no cap".to_owned(), |cap| format!("cap {}", per_second(cap)));
     let dirtying = &advice.dirtying;
     let writes = match dirtying.shape {
         Shape::Idle => "it was seen to write nothing".to_owned(),

@@ -6,6 +6,8 @@ use harness::advice::{Advice, Bound, Ending, Links, Outlook, Range, Shape};
 
 /// From so many times as long on, secure is said to cost something.
 const COSTLY: f64 = 1.25;
+/// No longer downtime is advised, seconds.
+const LONGEST_S: f64 = 10.0;
 
 /// Of links alone.
 pub fn of_links(links: &Links, datacenter: &Datacenter, vms: usize) -> Vec<String> {
@@ -30,7 +32,7 @@ pub fn of_links(links: &Links, datacenter: &Datacenter, vms: usize) -> Vec<Strin
         sentences.push(format!(
             "The datacenter caps migrations at {} (`bwlimit`): whatever the link could do more is \
              not used.",
-            rate(cap)
+            per_second(cap)
         ));
     }
     if datacenter.network.is_none() {
@@ -64,7 +66,14 @@ pub fn of_vm(advice: &Advice, datacenter: &Datacenter) -> Vec<String> {
     sentences.push(ends(advice, now, word));
     sentences.extend(choice(advice, datacenter));
     if now.ending.most >= Ending::Throttled {
-        sentences.extend(ways_out(advice, now));
+        let leaves = advice.insecure.ending.likely < now.ending.likely;
+        let out = ways_out(advice, now).into_iter();
+        sentences.extend(out.map(|way| match leaves {
+            true => format!("Where it stays {word}: {way}"),
+            false => capital(&way),
+        }));
+        sentences
+            .push("Or migrate it when it writes less: this was five seconds of it.".to_owned());
     }
     sentences.push(needs(advice));
     sentences.extend(unknown(advice));
@@ -105,6 +114,11 @@ fn ends(advice: &Advice, outlook: &Outlook, word: &str) -> String {
                 ranged_percent(outlook.throttle_percent),
             )
         }
+        (Ending::Forced, _) if outlook.converges_alone.likely => format!(
+            "By QEMU's own rule it would converge ({way}), but Proxmox does not wait so long and \
+             forces it through: {}.",
+            forced()
+        ),
         (Ending::Forced, _) => {
             format!("It does not converge ({way}) and is forced through: {}.", forced())
         }
@@ -133,6 +147,11 @@ fn choice(advice: &Advice, datacenter: &Datacenter) -> Vec<String> {
                 Ending::Never | Ending::Unaided => "not done within a day",
             }
         )
+    } else if slower > COSTLY && secure.ending.likely == Ending::Forced {
+        format!(
+            "Either way it is forced through; secure costs {costs}. Choose secure unless that \
+             matters and nobody else can read the network."
+        )
     } else if slower > COSTLY {
         format!("Secure ends alike and costs {costs}. Choose it unless that time matters.")
     } else {
@@ -151,19 +170,24 @@ fn choice(advice: &Advice, datacenter: &Datacenter) -> Vec<String> {
     sentences
 }
 
-/// What else could be set where it is not migrated unaided.
+/// What else could be set where it is not migrated unaided: ends of sentences.
 fn ways_out(advice: &Advice, outlook: &Outlook) -> Vec<String> {
     let mut sentences = Vec::new();
     let id = advice.vm.vmid;
-    if let Bound::From(limit_s) = outlook.unaided_from_limit_s.likely
-        && limit_s > advice.limit_s
-    {
-        let up = (limit_s * 110.0).ceil() / 100.0;
-        sentences.push(format!(
-            "`qm set {id} --migrate_downtime {up}` lets it end without being throttled: it costs a \
-             stop of up to {}.",
-            seconds(up)
-        ));
+    match outlook.unaided_from_limit_s.likely {
+        Bound::From(limit_s) if limit_s > advice.limit_s && limit_s <= LONGEST_S => {
+            let up = (limit_s * 110.0).ceil() / 100.0;
+            sentences.push(format!(
+                "`qm set {id} --migrate_downtime {up}` lets it end without being throttled; it \
+                 costs a stop of up to {}.",
+                seconds(up)
+            ));
+        }
+        Bound::From(limit_s) if limit_s <= LONGEST_S => {}
+        _ => sentences.push(format!(
+            "no downtime of up to {} lets it end without being throttled.",
+            seconds(LONGEST_S)
+        )),
     }
     if let (true, Some(cap)) = (outlook.is_capped, advice.cap_bytes_per_s) {
         let whose = match advice.vm.migrate_speed_bytes_s {
@@ -173,9 +197,8 @@ fn ways_out(advice: &Advice, outlook: &Outlook) -> Vec<String> {
             }
             _ => "the datacenter's (`bwlimit`)".to_owned(),
         };
-        sentences.push(format!("The cap of {} binds, not the link: {whose}.", rate(cap)));
+        sentences.push(format!("the cap of {} binds, not the link: {whose}.", per_second(cap)));
     }
-    sentences.push("Or migrate it when it writes less: this was its last five seconds.".to_owned());
     sentences
 }
 
@@ -226,6 +249,12 @@ fn unknown(advice: &Advice) -> Option<String> {
                 .to_owned(),
         ),
     }
+}
+
+/// With a capital at its beginning.
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A rate of payload, as a network's is told: the bits of it.
