@@ -91,7 +91,7 @@ pub enum Command {
     /// Say how a migration would go, by the model: will it converge, how long, what downtime
     #[command(after_help = predict::args::EXAMPLES)]
     Predict(predict::args::PredictArgs),
-    /// Say what becomes of the VMs of a Proxmox cluster when they are migrated, changing nothing
+    /// Say what becomes of a Proxmox cluster's VMs when they are migrated
     #[command(after_help = advise::args::EXAMPLES)]
     Advise(advise::args::AdviseArgs),
     /// Print the report of a run

@@ -82,7 +82,7 @@ pub fn run(args: &AdviseArgs, colors: ColorChoice) -> Result {
     }
     let answer = Answer {
         schema: SCHEMA,
-        lab: spec.name.clone(),
+        lab: spec.name,
         sentences: words::of_links(&links, &datacenter, vms.len()),
         no_secure: known.no_secure(&links),
         ways: known.ways(),
