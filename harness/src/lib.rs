@@ -3,6 +3,8 @@
 //! Data flows one way: spec → plan → trial → record → summary → report.
 
 pub mod aa_pool;
+pub mod advice;
+pub mod carried;
 pub mod claim;
 pub mod experiment;
 #[cfg(test)]

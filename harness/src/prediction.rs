@@ -26,6 +26,11 @@ const LONGEST_S: f64 = 3600.0;
 /// not its preamble, checksum and gap.
 const SEGMENT_PAYLOAD: f64 = 1448.0;
 const SEGMENT_ON_LINK: f64 = 1514.0;
+/// Proxmox resumes the target at the poll that finds the end; polls are this far apart then,
+/// seconds.
+const POLL_S: f64 = 0.1;
+/// The first poll comes after this, seconds.
+const FIRST_POLL_S: f64 = 1.0;
 
 /// What the model must know besides the settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +53,17 @@ pub struct Known {
 #[must_use]
 pub fn payload_bytes_per_s(rate: BitRate) -> f64 {
     rate.0 as f64 / 8.0 * SEGMENT_PAYLOAD / SEGMENT_ON_LINK
+}
+
+/// What the driver adds to QEMU's downtime until the guest runs, seconds, from and to, of a
+/// migration that takes so long.
+#[must_use]
+pub fn resume_s(policy: Policy, total_time_s: f64) -> [f64; 2] {
+    match policy {
+        Policy::Qemu => [0.0, 0.0],
+        Policy::Proxmox if total_time_s < FIRST_POLL_S => [0.0, FIRST_POLL_S],
+        Policy::Proxmox => [0.0, POLL_S],
+    }
 }
 
 /// The cap that a level of `bandwidth_limit` means, bytes per second.

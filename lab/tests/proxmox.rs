@@ -19,6 +19,8 @@ mod guests;
 mod logs;
 #[path = "proxmox/lost.rs"]
 mod lost;
+#[path = "proxmox/observe.rs"]
+mod observe;
 #[path = "proxmox/real.rs"]
 mod real;
 #[path = "proxmox/recorded.rs"]

@@ -11,7 +11,12 @@ use self::examples::{
     BENCH_EXAMPLES, CI_EXAMPLES, EXPERIMENT_EXAMPLES, LAB_CHECK_EXAMPLES, LAB_EXEC_EXAMPLES,
     RUNS_EXAMPLES, SETUP_EXAMPLES,
 };
-use crate::{color::ColorChoice, commands::predict, exit, files, qemus::Given};
+use crate::{
+    color::ColorChoice,
+    commands::{advise, predict},
+    exit, files,
+    qemus::Given,
+};
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use lab::units::Millis;
@@ -86,6 +91,9 @@ pub enum Command {
     /// Say how a migration would go, by the model: will it converge, how long, what downtime
     #[command(after_help = predict::args::EXAMPLES)]
     Predict(predict::args::PredictArgs),
+    /// Say what becomes of a Proxmox cluster's VMs when they are migrated
+    #[command(after_help = advise::args::EXAMPLES)]
+    Advise(advise::args::AdviseArgs),
     /// Print the report of a run
     #[command(after_help = "Examples:\n  cargo xtask report\n  cargo xtask report runs/RUN --json")]
     Report(ReportArgs),

@@ -33,6 +33,28 @@ pub fn aligned_columns(align: &[Align], rows: &[impl AsRef<[String]>]) -> Vec<St
     rows.iter().map(|row| line(row.as_ref())).collect()
 }
 
+/// `text` in lines of at most `width` columns, further lines behind `rest`.
+pub fn filled(text: &str, rest: &str, width: usize) -> String {
+    let (mut out, mut line, mut words) = (String::new(), String::new(), 0);
+    for word in text.split_whitespace() {
+        let blank = usize::from(words > 0);
+        if words > 0 && line.chars().count() + blank + word.chars().count() > width {
+            out.push_str(&line);
+            out.push('\n');
+            rest.clone_into(&mut line);
+            words = 0;
+        }
+        if words > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+        words += 1;
+    }
+    out.push_str(&line);
+    out.push('\n');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

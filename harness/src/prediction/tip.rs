@@ -42,7 +42,7 @@ pub fn touch_rate(
     let predict = |touch_pages_per_s: f64| {
         scenario(settings, policy, &Known { touch_pages_per_s, ..*known }).predict()
     };
-    Some(tip(1.0, MOST_TOUCHES, 1.05, predict, holds))
+    Some(between(1.0, MOST_TOUCHES, 1.05, predict, holds))
 }
 
 /// The payload of a link, bytes per second, from which on `holds` does.
@@ -56,12 +56,12 @@ pub fn link(
     let predict = |link_bytes_per_s: f64| {
         scenario(settings, policy, &Known { link_bytes_per_s, ..*known }).predict()
     };
-    tip(LINKS.1, LINKS.0, 1.0 / 1.05, predict, holds)
+    between(LINKS.1, LINKS.0, 1.0 / 1.05, predict, holds)
 }
 
 /// Between a value at which it should hold and one at which it should not; `beyond` is the factor
 /// that leads past the tip.
-fn tip(
+pub fn between(
     good: f64,
     bad: f64,
     beyond: f64,

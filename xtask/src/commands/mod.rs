@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod accept;
+pub mod advise;
 mod bench;
 mod compare;
 pub mod experiment;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> exit::Result {
         Command::LabExec(args) => lab_exec::run(&args, cli.color),
         Command::Experiment(args) => experiment::run(&args, cli.color),
         Command::Predict(args) => predict::run(&args, cli.color),
+        Command::Advise(args) => advise::run(&args, cli.color),
         Command::Report(args) => report::run(&args, cli.color),
         Command::Runs(args) => runs::run(&args, cli.color),
         Command::Compare(args) => compare::run(&args, cli.color),

@@ -4,6 +4,7 @@
 pub const PURE: &[&str] = &[
     "harness/src/judge/",
     "harness/src/aa_pool.rs",
+    "harness/src/advice",
     "harness/src/claim",
     "harness/src/experiment/fit.rs",
     "harness/src/lab_check/finding.rs",
@@ -30,6 +31,7 @@ pub const PURE: &[&str] = &[
     "lab/src/boot_cd",
     "lab/src/hypervisor/proxmox/answer.rs",
     "lab/src/hypervisor/proxmox/capabilities.rs",
+    "lab/src/hypervisor/proxmox/dirty_rate.rs",
     "lab/src/hypervisor/proxmox/error.rs",
     "lab/src/hypervisor/proxmox/fingerprint.rs",
     "lab/src/hypervisor/proxmox/form.rs",

@@ -5,6 +5,7 @@
 mod certificates;
 mod facts;
 mod lives;
+mod monitor;
 mod privileges;
 mod qemu;
 mod real;
@@ -17,7 +18,9 @@ mod volumes;
 mod world;
 
 pub use certificates::Certificates;
+pub use monitor::Dirtying;
 pub use qemu::{Place, Real};
 pub use request::Reply;
 pub use server::Double;
+pub use vms::Vm;
 pub use world::{Failure, Listing, PASSWORD, TOKEN, TOKEN_SECRET, World};

@@ -1,6 +1,7 @@
 //! VMs of the double.
 
 use super::{
+    monitor::Dirtying,
     real::Does,
     request::{Reply, Request},
     world::World,
@@ -23,6 +24,8 @@ pub struct Vm {
     pub qmpstatus: String,
     /// What its monitor says to everything.
     pub monitor: String,
+    /// What it says of how fast memory is dirtied, where it says that.
+    pub dirtying: Option<Dirtying>,
 }
 
 impl Vm {
@@ -38,6 +41,7 @@ impl Vm {
             running: true,
             qmpstatus: "running".to_owned(),
             monitor: String::new(),
+            dirtying: None,
         }
     }
 
@@ -111,7 +115,7 @@ impl World {
             ("GET", ["migrate"]) => Reply::data(&json!({"running": 1, "local_disks": [],
                 "local_resources": [], "allowed_nodes": ["pve2", "pve3"], "not_allowed_nodes": {}})),
             ("POST", ["migrate"]) => self.migrate(&vm, request, who),
-            ("POST", ["monitor"]) => Reply::data(&json!(vm.monitor)),
+            ("POST", ["monitor"]) => self.say(&vm, request, who),
             _ => Reply::error(501, &format!("Method '{}' not implemented", request.name())),
         }
     }

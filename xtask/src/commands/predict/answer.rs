@@ -11,11 +11,6 @@ use lab::units::{BitRate, Millis};
 use model::{Band, Costs, Policy, Prediction};
 use serde::Serialize;
 
-/// Proxmox resumes the target at the poll that finds the end; polls are this far apart then.
-const POLL_S: f64 = 0.1;
-/// The first poll comes after this.
-const FIRST_POLL_S: f64 = 1.0;
-
 /// A guest, a link and limits.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -148,11 +143,7 @@ impl Expected {
             stop_bytes: told.stop_bytes,
             downtime_s: told.downtime_s,
             downtime_band_s: pair(told.downtime_band_s),
-            resume_s: match policy {
-                Policy::Qemu => [0.0, 0.0],
-                Policy::Proxmox if told.total_time_s < FIRST_POLL_S => [0.0, FIRST_POLL_S],
-                Policy::Proxmox => [0.0, POLL_S],
-            },
+            resume_s: prediction::resume_s(policy, told.total_time_s),
             final_downtime_limit_ms: limit_ms * told.limit_factor,
             throttle_percent: told.throttle_percent,
             touch_rate_tip: tip::touch_rate(settings, policy, known, unaided)

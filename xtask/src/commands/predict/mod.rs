@@ -3,7 +3,7 @@
 mod answer;
 pub mod args;
 mod cells;
-mod text;
+pub mod text;
 
 use crate::{
     color::ColorChoice,

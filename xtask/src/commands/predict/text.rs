@@ -3,12 +3,13 @@
 use super::answer::{Answer, Expected, Tipping};
 use crate::{
     color::{ColorChoice, Paint},
-    columns::{Align, aligned},
+    columns::{Align, aligned, filled},
 };
 use harness::settings::{Content, Pattern};
 use std::fmt::Write;
 
 const MIB: f64 = 1_048_576.0;
+const WIDTH: usize = 100;
 
 /// The whole of it.
 pub fn text(answer: &Answer, colors: ColorChoice) -> String {
@@ -238,35 +239,12 @@ fn rounded(value: f64) -> f64 {
 
 /// Lines of at most 100 columns.
 fn wrapped(text: &str) -> String {
-    fill(text, "", "")
+    filled(text, "", WIDTH)
 }
 
 /// The same, further lines below the first word.
 fn indented(text: &str) -> String {
-    fill(text, "", "  ")
-}
-
-fn fill(text: &str, first: &str, rest: &str) -> String {
-    const WIDTH: usize = 100;
-    let (mut out, mut line) = (String::new(), first.to_owned());
-    let mut words = 0;
-    for word in text.split_whitespace() {
-        let blank = usize::from(words > 0);
-        if words > 0 && line.chars().count() + blank + word.chars().count() > WIDTH {
-            out.push_str(&line);
-            out.push('\n');
-            rest.clone_into(&mut line);
-            words = 0;
-        }
-        if words > 0 {
-            line.push(' ');
-        }
-        line.push_str(word);
-        words += 1;
-    }
-    out.push_str(&line);
-    out.push('\n');
-    out
+    filled(text, "  ", WIDTH)
 }
 
 #[cfg(test)]
