@@ -22,7 +22,7 @@ const MIB: f64 = 1_048_576.0;
 /// A cluster whose VM 101 dirties 30 MiB in a second and 80 MiB in four.
 async fn dirtying() -> Double {
     let double = Double::start(World::cluster()).await;
-    double.world().vm(101).expect("there").dirtying = Some(Dirtying::at([(1, 30), (4, 20)]));
+    double.world().vm(101).expect("a VM").dirtying = Some(Dirtying::at([(1, 30), (4, 20)]));
     double
 }
 
