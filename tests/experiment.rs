@@ -190,11 +190,12 @@ fn bad_input_is_refused_before_anything_starts() {
 
     let lab = sandbox.file(
         "pve.yaml",
-        "name: pve\nprovider: vagrant\nhypervisor: proxmox\nvagrant: { boot: disk }\n",
+        "name: pve\nprovider: hosts\nhypervisor: proxmox\n\
+         hosts: { node1: { ssh: a }, node2: { ssh: b }, node3: { ssh: c } }\n",
     );
     let ended = sandbox.start(&["experiment", good.as_str(), "--lab", lab.as_str()]).end();
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
-    assert!(ended.stderr.contains("`proxmox` are not built yet"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nothing says where the API"), "{}", ended.stderr);
 
     for made in [sandbox.state(), sandbox.runs()] {
         assert!(!made.exists(), "{made} was made");
