@@ -13,8 +13,8 @@ use std::{
 };
 use support::{LONG, lives, observer, output, piped, said, silent, strings, until_gone};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream, UnixListener},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
 };
 
 /// An agent at the other end of two pipes.
@@ -235,6 +235,22 @@ async fn what_a_command_does_not_read_stays_for_the_next() {
     assert_eq!(rest, "for the next");
 }
 
+/// Reads a question to its end and answers it in capitals.
+async fn answer(mut connection: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut asked = String::new();
+    connection.read_to_string(&mut asked).await.expect("read");
+    connection.write_all(asked.to_uppercase().as_bytes()).await.expect("written");
+}
+
+/// Asks, and gives the answer.
+async fn ask(mut socket: UnixStream) -> String {
+    socket.write_all(b"a question").await.expect("written");
+    socket.shutdown().await.expect("ended");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("read");
+    answer
+}
+
 #[tokio::test]
 async fn a_socket_of_the_node_is_a_socket_here() {
     let agent = agent().await;
@@ -244,17 +260,9 @@ async fn a_socket_of_the_node_is_a_socket_here() {
     assert!(format!("{:#}", agent.connect(path).await.unwrap_err()).contains("No such file"));
     let listener = UnixListener::bind(path).unwrap();
     let serving = tokio::spawn(async move {
-        let (mut connection, _) = listener.accept().await.unwrap();
-        let mut asked = String::new();
-        connection.read_to_string(&mut asked).await.unwrap();
-        connection.write_all(asked.to_uppercase().as_bytes()).await.unwrap();
+        answer(listener.accept().await.unwrap().0).await;
     });
-    let mut socket = agent.connect(path).await.unwrap();
-    socket.write_all(b"a question").await.unwrap();
-    socket.shutdown().await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    assert_eq!(answer, "A QUESTION");
+    assert_eq!(ask(agent.connect(path).await.unwrap()).await, "A QUESTION");
     serving.await.unwrap();
 }
 
@@ -264,17 +272,9 @@ async fn a_port_of_the_node_is_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = tokio::spawn(async move {
-        let (mut connection, _) = listener.accept().await.unwrap();
-        let mut asked = String::new();
-        connection.read_to_string(&mut asked).await.unwrap();
-        connection.write_all(asked.to_uppercase().as_bytes()).await.unwrap();
+        answer(listener.accept().await.unwrap().0).await;
     });
-    let mut socket = agent.connect_port(port).await.unwrap();
-    socket.write_all(b"a question").await.unwrap();
-    socket.shutdown().await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    assert_eq!(answer, "A QUESTION");
+    assert_eq!(ask(agent.connect_port(port).await.unwrap()).await, "A QUESTION");
     serving.await.unwrap();
     let refused = format!("{:#}", agent.connect_port(port).await.unwrap_err());
     assert!(refused.contains("Connection refused"), "{refused}");
