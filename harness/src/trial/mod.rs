@@ -7,6 +7,7 @@
 mod back;
 pub(crate) mod cause;
 mod clocks;
+mod controlled;
 mod disk;
 mod equipment;
 pub mod gate;
@@ -22,6 +23,7 @@ mod rounds;
 mod stages;
 mod stopwatch;
 mod tear_down;
+mod watcher;
 mod witness;
 
 pub use equipment::{

@@ -1,13 +1,16 @@
 //! The stages before the migration: from nothing to a guest whose workload is measurably steady.
 
 use super::{
-    Equipment, Live, Order, gate,
+    Equipment, Live, Order,
+    controlled::Ends,
+    gate,
     guest::Guest,
     links, nodes,
     observed::Observed,
     outcome::Ended,
-    stages::{Ends, Stage, Trial, failed},
+    stages::{Stage, Trial, failed},
     tear_down::Running,
+    watcher::Watcher,
     witness::{Beat, Witness},
 };
 use crate::{
@@ -64,7 +67,7 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let observer = witness.deliver(&equipment.observer).await?;
     // The observer listens before the guest can beat.
     let address = lab.spec.networks.guest.guest_address(0);
-    running.witness = Some(Witness::start(witness, &observer, address).await?);
+    running.watcher = Some(Watcher::Beats(Witness::start(witness, &observer, address).await?));
     let guest = running.guest.insert(Guest::of(lab, equipment, order)?);
     let links = async {
         tokio::try_join!(

@@ -1,6 +1,6 @@
 //! What a trial has running, and its end.
 
-use super::{guest::Guest, witness::Witness};
+use super::{guest::Guest, watcher::Watcher};
 use lab::{hypervisor::qemu::migration::Side, node::Exit};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -24,8 +24,8 @@ pub enum Role {
 pub struct Running {
     /// The guest.
     pub guest: Option<Guest>,
-    /// The observer on the witness.
-    pub witness: Option<Witness>,
+    /// Who watches it, on the witness.
+    pub watcher: Option<Watcher>,
 }
 
 impl Running {
@@ -39,7 +39,7 @@ impl Running {
             Side::Source => Role::Source,
             Side::Target => Role::Target,
         });
-        let witness = self.witness.as_ref().and_then(Witness::ended) == Some(Exit::NodeLost);
+        let witness = self.watcher.as_ref().and_then(Watcher::ended) == Some(Exit::NodeLost);
         guest.or(witness.then_some(Role::Witness))
     }
 
@@ -48,15 +48,15 @@ impl Running {
         if let Some(guest) = &self.guest {
             guest.kill();
         }
-        if let Some(witness) = &self.witness {
-            witness.kill();
+        if let Some(watcher) = &self.watcher {
+            watcher.kill();
         }
         let log = match &mut self.guest {
             Some(guest) => guest.end().await,
             None => String::new(),
         };
-        if let Some(witness) = &mut self.witness {
-            let _ended = timeout(END_DEADLINE, witness.wait()).await;
+        if let Some(watcher) = &mut self.watcher {
+            let _ended = timeout(END_DEADLINE, watcher.wait()).await;
         }
         log
     }
