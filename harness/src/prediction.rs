@@ -162,6 +162,21 @@ pub fn of_measured(
     Ok(scenario(&settings, policy, &known(&settings, metrics)?).predict())
 }
 
+/// Adds those metrics for a trial of which the model cannot say anything, and why.
+pub fn none(metrics: &mut BTreeMap<String, Metric>, why: &str) {
+    const ALL: [&str; 8] = [
+        metric::STOP_OVER_THRESHOLD,
+        metric::PREDICTED_TOTAL_TIME,
+        metric::PREDICTED_STREAM_BYTES,
+        metric::PREDICTED_DOWNTIME,
+        metric::PREDICTED_ROUNDS,
+        metric::MODEL_ERROR_TOTAL_TIME,
+        metric::MODEL_ERROR_STREAM_BYTES,
+        metric::MODEL_ERROR_DOWNTIME,
+    ];
+    metrics.extend(ALL.map(|name| (name.to_owned(), Metric::Unavailable(why.to_owned()))));
+}
+
 /// Adds to a trial's metrics those that compare it with the model.
 pub fn add(metrics: &mut BTreeMap<String, Metric>, settings: &Settings, policy: &str) {
     let prediction = of_measured(settings, policy, metrics);

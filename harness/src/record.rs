@@ -1,6 +1,6 @@
 //! The record of a trial: everything known of one migration, one JSON line.
 
-use crate::settings::Settings;
+use crate::{experiment::factors, settings::Settings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,6 +30,9 @@ pub struct Record {
     /// in the manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub programs: Option<Programs>,
+    /// What was migrated, where it was no guest that works as the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<OtherGuest>,
     /// The driver's rules: `qemu` (or, later, `proxmox`).
     pub policy: String,
     /// How it ended.
@@ -53,6 +56,40 @@ pub struct Record {
     /// where the nodes are this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clocks: Option<Clocks>,
+}
+
+/// A guest that does not work as a trial's settings say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OtherGuest {
+    /// A VM that somebody has: memory, workload and downtime limit are its own.
+    Existing {
+        /// Its id.
+        vmid: u32,
+        /// Its name.
+        name: String,
+        /// Its memory, bytes, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory_bytes: Option<u64>,
+    },
+}
+
+impl OtherGuest {
+    /// Whether its record's settings say what it was by this factor.
+    #[must_use]
+    pub fn has(&self, factor: &str) -> bool {
+        match self {
+            Self::Existing { .. } => factors::OF_MIGRATION.contains(&factor),
+        }
+    }
+
+    /// Why nothing is known of its workload.
+    #[must_use]
+    pub const fn why_unknown(&self) -> &'static str {
+        match self {
+            Self::Existing { .. } => "it is a VM with a workload of its own",
+        }
+    }
 }
 
 /// The clocks of a trial's nodes, held against this machine's.

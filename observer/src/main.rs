@@ -7,14 +7,15 @@
 //! - `observer echo ADDRESS:PORT...` answers `observer ping ADDRESS:PORT COUNT`, which times round
 //!   trips, and `observer mtu ADDRESS:PORT EXPECTED`, which finds the largest packet that arrives:
 //!   see [`ping`] and [`mtu`].
+//! - `observer pinger ADDRESS MICROSECONDS` asks a machine for answers at that pace: see [`pinger`].
 //! - `observer arp OWN FIRST COUNT` tells who has which of so many addresses: see [`arp`].
 //! - `observer write FILE TEXT` and `observer read FILE TEXT...` tell whether a folder is shared:
 //!   see [`storage`].
 //! - `observer agent` runs processes on a machine that is reached by SSH: see [`agent`].
 //!
 //! It speaks on stdin and stdout (lines, the agent frames), so that a pipe into a namespace and an
-//! SSH session serve alike. Witness, echo and agent end when their stdin ends; all but witness and
-//! agent have a deadline besides.
+//! SSH session serve alike. Witness, pinger, echo and agent end when their stdin ends; all but
+//! witness, pinger and agent have a deadline besides.
 
 mod agent;
 mod arp;
@@ -24,6 +25,7 @@ mod echo;
 mod hex;
 mod mtu;
 mod ping;
+mod pinger;
 mod poll;
 mod probe;
 mod socket;
@@ -35,12 +37,12 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: observer witness ADDRESS | sink ADDRESS:PORT | \
     flood ADDRESS:PORT MILLISECONDS | echo ADDRESS:PORT... | ping ADDRESS:PORT COUNT | \
-    mtu ADDRESS:PORT EXPECTED | arp OWN FIRST COUNT | write FILE TEXT | read FILE TEXT... | agent [SILENCE_SECONDS]";
+    pinger ADDRESS MICROSECONDS | mtu ADDRESS:PORT EXPECTED | arp OWN FIRST COUNT | write FILE TEXT | read FILE TEXT... | agent [SILENCE_SECONDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    if !matches!(arguments.first(), Some(&"witness" | &"agent")) {
+    if !matches!(arguments.first(), Some(&"witness" | &"pinger" | &"agent")) {
         deadline::set();
     }
     let result = match arguments[..] {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         },
         ["echo", ref addresses @ ..] if !addresses.is_empty() => echo::run(addresses),
         ["ping", address, count] => ping::run(address, count),
+        ["pinger", address, interval_us] => pinger::run(address, interval_us),
         ["mtu", address, expected] => mtu::run(address, expected),
         ["arp", own, first, count] => arp::run(own, first, count),
         ["write", file, text] => storage::write(file, text),

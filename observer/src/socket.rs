@@ -1,4 +1,4 @@
-//! A UDP socket that tells when each datagram arrived at this node, by the kernel's own stamp.
+//! A socket of datagrams, UDP or ICMP, that tells when each datagram arrived at this node, by the kernel's own stamp.
 //!
 //! The stamp is taken when the packet reaches the node, before this process is scheduled: on a
 //! machine with fewer cores than busy threads that is the difference between the guest's
@@ -8,7 +8,7 @@ use crate::clock;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddrV4, UdpSocket},
-    os::fd::AsRawFd,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
 };
 
 /// A bound socket with arrival stamps switched on.
@@ -33,6 +33,24 @@ impl StampedSocket {
     pub fn bind_to(address: SocketAddrV4) -> io::Result<Self> {
         let inner = UdpSocket::bind(address)?;
         inner.set_nonblocking(true)?;
+        enable_stamps(&inner)?;
+        Ok(Self { inner })
+    }
+
+    /// For ICMP, which only root may send: what arrives are whole IPv4 packets, those of others too,
+    /// and ports say nothing.
+    #[expect(unsafe_code, reason = "std has no binding for raw sockets")]
+    pub fn icmp() -> io::Result<Self> {
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: socket takes numbers.
+        let socket = unsafe { libc::socket(libc::AF_INET, kind, libc::IPPROTO_ICMP) };
+        if socket < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: it was opened just now and belongs to nobody else.
+        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        // Sending and receiving are the same system calls.
+        let inner = UdpSocket::from(socket);
         enable_stamps(&inner)?;
         Ok(Self { inner })
     }

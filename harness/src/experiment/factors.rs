@@ -18,6 +18,9 @@ use std::borrow::Cow;
 /// ranges that the firmware keeps.
 pub const GUEST_OWN: Bytes = Bytes(16 << 20);
 
+/// The factors that are of the migration and not of the guest.
+pub const OF_MIGRATION: &[&str] = &["link_rate", "bandwidth_limit", "network", "transport"];
+
 /// How much of the guest is filled: `working_set`, `memory` (all that it can fill), or a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Filled {

@@ -1,7 +1,7 @@
 //! The experiment file: factors and their levels, and how often each combination is tried.
 
 mod check;
-mod factors;
+pub(crate) mod factors;
 mod fit;
 mod qemus;
 mod replicates;

@@ -1,7 +1,9 @@
 //! Parses a record into one that is no longer needed, so that almost nothing is allocated: most
 //! of a record's texts are those of the record before.
 
-use crate::record::{Clocks, Measured, Metric, Outcome, Phases, Programs, Record, Roles, Round};
+use crate::record::{
+    Clocks, Measured, Metric, OtherGuest, Outcome, Phases, Programs, Record, Roles, Round,
+};
 use crate::settings::Settings;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -63,6 +65,8 @@ struct Line<'a> {
     settings: &'a RawValue,
     #[serde(default)]
     programs: Option<Programs>,
+    #[serde(default)]
+    guest: Option<OtherGuest>,
     #[serde(borrow)]
     policy: Cow<'a, str>,
     outcome: Outcome,
@@ -152,6 +156,7 @@ impl Line<'_> {
             roles: Roles { source, target, witness },
             settings: _,
             programs,
+            guest,
             policy,
             outcome,
             reason,
@@ -165,7 +170,7 @@ impl Line<'_> {
         (*schema, *trial, *block) = (self.schema, self.trial, self.block);
         (*started, *outcome) = (self.started, self.outcome);
         (*rounds, *phases, *host_load) = (self.rounds, self.phases, self.host_load);
-        (*programs, *clocks) = (self.programs, self.clocks);
+        (*programs, *guest, *clocks) = (self.programs, self.guest, self.clocks);
         fill_text(run, &self.run);
         fill_text(cell, &self.cell);
         fill_text(source, &self.roles.source);

@@ -1,7 +1,8 @@
 //! What every trial of a run is made with.
 
+use super::control::Control;
 use crate::{
-    record::{Program, Programs},
+    record::{OtherGuest, Program, Programs},
     run_folder::Qemu,
     settings::{QemuName, QemuPair},
 };
@@ -9,11 +10,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use lab::hypervisor::{
     proxmox::{
         Client,
-        guest::{MonitorFolder, Ours},
+        guest::{Existing, MonitorFolder, Ours},
     },
     qemu::Accelerator,
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 /// What every trial of a run is made with.
 #[derive(Clone, Debug)]
@@ -50,6 +51,22 @@ pub struct ProxmoxEquipment {
     pub client: Arc<Client>,
     /// How guests are known as ours.
     pub ours: Ours,
+    /// What trials migrate.
+    pub guest: ProxmoxGuest,
+}
+
+/// What trials on Proxmox migrate.
+#[derive(Clone, Debug)]
+pub enum ProxmoxGuest {
+    /// A VM of ours, a new one for each trial.
+    Own(OwnGuests),
+    /// A VM that somebody has.
+    Existing(ExistingGuest),
+}
+
+/// How VMs of ours are made.
+#[derive(Clone, Debug)]
+pub struct OwnGuests {
     /// The bridge on every node that they are connected to.
     pub bridge: String,
     /// What they boot.
@@ -57,6 +74,17 @@ pub struct ProxmoxEquipment {
     /// Where each has a second monitor, on nodes that are reached by SSH as root; without one it is
     /// watched through the API. Only for root@pam.
     pub monitor: Option<MonitorFolder>,
+}
+
+/// A VM that somebody has, opted in by its name.
+#[derive(Clone, Debug)]
+pub struct ExistingGuest {
+    /// Which, and where it is put back.
+    pub vm: Existing,
+    /// Its memory, bytes, where Proxmox says it.
+    pub memory_bytes: Option<u64>,
+    /// An address of it that is asked for answers.
+    pub address: Option<Ipv4Addr>,
 }
 
 /// What guests on Proxmox boot.
@@ -118,6 +146,34 @@ impl Equipment {
         match &self.hypervisor {
             Hypervisor::Qemu(qemu) => &qemu.named,
             Hypervisor::Proxmox(_) => &NONE,
+        }
+    }
+
+    /// What a trial can do with its guest besides migrating it.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        match &self.hypervisor {
+            Hypervisor::Proxmox(ProxmoxEquipment {
+                guest: ProxmoxGuest::Existing(existing),
+                ..
+            }) => existing.address.map_or(Control::Nothing, Control::Probes),
+            _ => Control::Workload,
+        }
+    }
+
+    /// What is migrated, where it is no guest that works as it is told.
+    #[must_use]
+    pub fn other_guest(&self) -> Option<OtherGuest> {
+        match &self.hypervisor {
+            Hypervisor::Proxmox(ProxmoxEquipment {
+                guest: ProxmoxGuest::Existing(ExistingGuest { vm, memory_bytes, .. }),
+                ..
+            }) => Some(OtherGuest::Existing {
+                vmid: vm.vmid,
+                name: vm.name.clone(),
+                memory_bytes: *memory_bytes,
+            }),
+            _ => None,
         }
     }
 

@@ -7,6 +7,7 @@
 mod back;
 pub(crate) mod cause;
 mod clocks;
+mod control;
 mod controlled;
 mod disk;
 mod equipment;
@@ -15,19 +16,24 @@ mod guest;
 mod heartbeats;
 mod links;
 mod measure;
+mod migrated;
 mod nodes;
 mod observed;
 mod outcome;
+mod prober;
 mod ready;
 mod rounds;
+mod silence;
 mod stages;
 mod stopwatch;
 mod tear_down;
 mod watcher;
 mod witness;
 
+pub use control::Control;
 pub use equipment::{
-    Equipment, Hypervisor, ProxmoxBoot, ProxmoxEquipment, QemuEquipment, patience,
+    Equipment, ExistingGuest, Hypervisor, OwnGuests, ProxmoxBoot, ProxmoxEquipment, ProxmoxGuest,
+    QemuEquipment, patience,
 };
 
 use crate::{
@@ -163,6 +169,25 @@ pub async fn sweep(equipment: &Equipment) -> anyhow::Result<Vec<String>> {
     Ok(words.collect())
 }
 
+/// Puts a VM that somebody has back where it was found, where trials migrate one; gives what was
+/// done, in words. To be called after the last trial, however it ended.
+///
+/// # Errors
+/// When it cannot be put back; the words say where it is.
+pub async fn put_back(equipment: &Equipment, max_time: Duration) -> anyhow::Result<Option<String>> {
+    let Hypervisor::Proxmox(ProxmoxEquipment {
+        client,
+        guest: ProxmoxGuest::Existing(ExistingGuest { vm, .. }),
+        ..
+    }) = &equipment.hypervisor
+    else {
+        return Ok(None);
+    };
+    let moved = vm.put_back(client, max_time).await?;
+    let words = || format!("put VM {} ({}) back on {}", vm.vmid, vm.name, vm.home);
+    Ok(moved.map(|_| words()))
+}
+
 /// Runs one trial.
 ///
 /// # Errors
@@ -187,7 +212,7 @@ pub async fn run(
         equipment,
         order,
         intervention,
-        observed: Observed { by_proxmox, ..observed },
+        observed: Observed { by_proxmox, guest: equipment.other_guest(), ..observed },
         watch: Stopwatch::start(),
         live,
     };
@@ -200,7 +225,10 @@ pub async fn run(
     let name =
         |index: usize| lab.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();
     let mut metrics = measure::metrics(&observed);
-    prediction::add(&mut metrics, &order.settings, policy);
+    match &observed.guest {
+        None => prediction::add(&mut metrics, &order.settings, policy),
+        Some(other) => prediction::none(&mut metrics, other.why_unknown()),
+    }
     let rounds = rounds::rounds(&observed);
     let record = Record {
         schema: SCHEMA,
@@ -216,6 +244,7 @@ pub async fn run(
         },
         settings: order.settings.clone(),
         programs: equipment.programs(&order.settings.qemu),
+        guest: observed.guest.clone(),
         policy: policy.to_owned(),
         outcome: ended.as_ref().map_or_else(|ended| ended.outcome, |()| Outcome::Completed),
         reason: ended.err().map(|ended| ended.reason),

@@ -4,9 +4,10 @@ use super::{
     clocks::{Clocks, NodeClock},
     gate::Opened,
     guest::Told,
+    silence::{Probes, Quiet},
     witness::Beat,
 };
-use crate::settings::Settings;
+use crate::{record::OtherGuest, settings::Settings};
 use lab::hypervisor::qemu::migration::{MigrationLog, Side};
 use std::time::Duration;
 use wire::{Layout, State, Verification};
@@ -30,6 +31,12 @@ pub struct Observed {
     pub began_s: f64,
     /// Seconds from when the migration was asked for to its end, whatever the end was.
     pub migration_s: f64,
+    /// What is migrated, where it is no guest that works as it is told.
+    pub guest: Option<OtherGuest>,
+    /// What was asked of its address and answered, where somebody asks.
+    pub probes: Option<Probes>,
+    /// How it answered before its migration.
+    pub quiet: Option<Quiet>,
     /// Whether Proxmox migrates the guest.
     pub by_proxmox: bool,
     /// What Proxmox has told of it.
@@ -57,6 +64,9 @@ impl Observed {
             migration: None,
             began_s: 0.0,
             migration_s: 0.0,
+            guest: None,
+            probes: None,
+            quiet: None,
             by_proxmox: false,
             told: None,
             witness_wall_offset_ns: 0,
@@ -70,10 +80,16 @@ impl Observed {
     /// The witness's clock is converted through its wall clock, and that one to ours.
     #[must_use]
     pub fn beat_at(&self, at_s: f64) -> Option<usize> {
+        let observer_ns = self.observer_ns(at_s)?;
+        Some(self.beats.partition_point(|beat| i128::from(beat.observer_ns) < observer_ns))
+    }
+
+    /// So many seconds after `migrate` was asked, by the witness's monotonic clock, nanoseconds.
+    #[must_use]
+    pub fn observer_ns(&self, at_s: f64) -> Option<i128> {
         let ours_ns = self.ours_ns(at_s)?;
         let witness_ns = ours_ns + self.clocks.witness.at(ours_ns).offset_ns;
-        let observer_ns = witness_ns - self.witness_wall_offset_ns;
-        Some(self.beats.partition_point(|beat| i128::from(beat.observer_ns) < observer_ns))
+        Some(witness_ns - self.witness_wall_offset_ns)
     }
 
     /// How far the time of an event of this side, so many seconds after `migrate` was asked, may

@@ -2,12 +2,14 @@
 
 use super::{
     Equipment, Live, Order,
+    control::Control,
     controlled::Ends,
     gate,
     guest::Guest,
     links, nodes,
     observed::Observed,
     outcome::Ended,
+    prober::Prober,
     stages::{Stage, Trial, failed},
     tear_down::Running,
     watcher::Watcher,
@@ -18,7 +20,7 @@ use crate::{
     settings::{Content, Pattern, Settings},
 };
 use anyhow::Result;
-use lab::{hypervisor::qemu::migration::Side, units::Bytes};
+use lab::{hypervisor::qemu::migration::Side, node::Node, units::Bytes};
 use std::time::Duration;
 use wire::{Config, Message, State};
 
@@ -63,11 +65,8 @@ pub async fn ready(trial: &mut Trial<'_>, ends: &mut Ends<'_>) -> Stage {
 pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let Trial { lab, equipment, order, .. } = trial;
     let [source, target, witness] = nodes::of(lab, order)?;
-    // Where it is already, nothing is sent.
-    let observer = witness.deliver(&equipment.observer).await?;
     // The observer listens before the guest can beat.
-    let address = lab.spec.networks.guest.guest_address(0);
-    running.watcher = Some(Watcher::Beats(Witness::start(witness, &observer, address).await?));
+    running.watcher = Some(watcher(trial, witness).await?);
     let guest = running.guest.insert(Guest::of(lab, equipment, order)?);
     let links = async {
         tokio::try_join!(
@@ -79,6 +78,24 @@ pub async fn start(trial: &Trial<'_>, running: &mut Running) -> Result<()> {
     let (started, shaped) = tokio::join!(guest.start(), links);
     started?;
     shaped.map(drop)
+}
+
+/// Starts what watches the guest.
+async fn watcher(trial: &Trial<'_>, witness: &Node) -> Result<Watcher> {
+    let Trial { lab, equipment, order, .. } = trial;
+    // Where it is already, nothing is sent.
+    let observer = async || witness.deliver(&equipment.observer).await;
+    Ok(match equipment.control() {
+        Control::Workload => {
+            let address = lab.spec.networks.guest.guest_address(0);
+            Watcher::Beats(Witness::start(witness, &observer().await?, address).await?)
+        }
+        Control::Probes(address) => {
+            let (observer, interval) = (observer().await?, order.heartbeat_interval);
+            Watcher::Probes(Prober::start(witness, &observer, address, interval).await?)
+        }
+        Control::Nothing => Watcher::Nobody,
+    })
 }
 
 fn config(order: &Order) -> Config {

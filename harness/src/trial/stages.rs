@@ -6,7 +6,7 @@ use super::{
     clocks::Clocks,
     controlled::{self, Ends},
     guest::{Guest, Migrated},
-    links, measure, nodes,
+    links, measure, migrated, nodes,
     observed::Observed,
     outcome::Ended,
     ready, rounds,
@@ -19,6 +19,8 @@ use lab::{
     RunningLab,
     hypervisor::qemu::migration::{End, Sample, Side},
 };
+
+const MIB: f64 = 1_048_576.0;
 
 /// A stage either lets the next one begin, or ends the trial.
 pub type Stage<T = ()> = Result<T, Ended>;
@@ -85,6 +87,8 @@ async fn stages(trial: &mut Trial<'_>, running: &mut Running) -> Stage {
     };
     match watcher {
         Watcher::Beats(witness) => controlled::stages(trial, Ends { guest, witness }).await,
+        Watcher::Probes(prober) => migrated::stages(trial, guest, Some(prober)).await,
+        Watcher::Nobody => migrated::stages(trial, guest, None).await,
     }
 }
 
@@ -132,10 +136,16 @@ pub fn unmoved(end: &End, order: &Order, observed: &Observed) -> Stage {
 /// Why a migration did not converge.
 fn cause(answer: &serde_json::Value, order: &Order, observed: &Observed) -> String {
     let ram = |key: &str| answer["ram"][key].as_f64();
+    let after_s = observed.migration_s - observed.began_s;
+    if observed.guest.is_some() {
+        let mib = |key| ram(key).map_or_else(|| "?".to_owned(), |it| format!("{:.0}", it / MIB));
+        let (sent, left) = (mib("transferred"), mib("remaining"));
+        return format!("not done after {after_s:.1} s: {sent} MiB sent, {left} MiB left");
+    }
     let rounds = rounds::rounds(observed);
     let asked_pages_per_s = f64::from(order.settings.touch_rate.0);
     Seen {
-        after_s: observed.migration_s - observed.began_s,
+        after_s,
         touched_pages_per_s: measure::touched_pages_per_s(observed).unwrap_or(asked_pages_per_s),
         dirty_pages_per_s: ram("dirty-pages-rate"),
         sent_bytes: ram("transferred").unwrap_or(0.0),

@@ -1,6 +1,6 @@
 //! Who watches the guest of a trial from the witness node.
 
-use super::{observed::Observed, witness::Witness};
+use super::{observed::Observed, prober::Prober, witness::Witness};
 use lab::node::Exit;
 
 /// Whoever it is.
@@ -8,6 +8,10 @@ use lab::node::Exit;
 pub enum Watcher {
     /// An observer that hears the guest's heartbeats and carries requests to it.
     Beats(Witness),
+    /// An observer that asks the guest's address for answers.
+    Probes(Prober),
+    /// Nobody.
+    Nobody,
 }
 
 impl Watcher {
@@ -15,6 +19,8 @@ impl Watcher {
     pub fn leave(&self, observed: &mut Observed) {
         match self {
             Self::Beats(witness) => observed.beats = witness.beats(),
+            Self::Probes(prober) => observed.probes = Some(prober.probes()),
+            Self::Nobody => {}
         }
     }
 
@@ -22,6 +28,8 @@ impl Watcher {
     pub fn kill(&self) {
         match self {
             Self::Beats(witness) => witness.kill(),
+            Self::Probes(prober) => prober.kill(),
+            Self::Nobody => {}
         }
     }
 
@@ -29,6 +37,8 @@ impl Watcher {
     pub fn ended(&self) -> Option<Exit> {
         match self {
             Self::Beats(witness) => witness.ended(),
+            Self::Probes(prober) => prober.ended(),
+            Self::Nobody => None,
         }
     }
 
@@ -36,6 +46,8 @@ impl Watcher {
     pub async fn wait(&mut self) {
         match self {
             Self::Beats(witness) => witness.wait().await,
+            Self::Probes(prober) => prober.wait().await,
+            Self::Nobody => {}
         }
     }
 }

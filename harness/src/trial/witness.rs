@@ -195,7 +195,8 @@ async fn listen(
     }
 }
 
-fn parse_ready(line: &str) -> Option<i128> {
+/// The wall clock less the monotonic clock, of an observer's first line.
+pub(super) fn parse_ready(line: &str) -> Option<i128> {
     let mut words = line.split_whitespace();
     (words.next()? == "ready").then_some(())?;
     let monotonic_ns: i128 = words.next()?.parse().ok()?;

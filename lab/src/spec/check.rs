@@ -1,6 +1,7 @@
 //! What a lab file may not say although its types allow it.
 
 mod api;
+mod existing;
 mod machines;
 mod proxmox;
 

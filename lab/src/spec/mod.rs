@@ -3,6 +3,7 @@
 mod api;
 mod check;
 mod cidr;
+mod existing;
 mod link;
 mod machines;
 mod proxmox;
@@ -10,6 +11,7 @@ mod proxmox;
 pub use api::{ApiSpec, NotVmIds, PASSWORD_VARIABLE, TOKEN_VARIABLE, VmIds};
 pub use check::LINK_RATE;
 pub use cidr::Ipv4Cidr;
+pub use existing::ExistingSpec;
 pub use link::Link;
 pub use machines::{HostDevices, HostSpec, NfsSpec, StorageSpec, VagrantSpec};
 pub use proxmox::ProxmoxSpec;
@@ -347,6 +349,12 @@ impl LabSpec {
     pub fn proxmox(&self) -> Option<ProxmoxSpec> {
         (self.hypervisor == HypervisorKind::Proxmox)
             .then(|| self.proxmox.clone().unwrap_or_default())
+    }
+
+    /// The VM that trials migrate instead of guests of their own, where the lab names one.
+    #[must_use]
+    pub fn existing(&self) -> Option<&ExistingSpec> {
+        self.proxmox.as_ref()?.guest.as_ref()
     }
 
     /// Whether its nodes are machines that one already has, and that a playbook may change.

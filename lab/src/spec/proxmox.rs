@@ -1,6 +1,6 @@
 //! What a lab file says of Proxmox VE.
 
-use super::{ApiSpec, MigrationType, VmIds};
+use super::{ApiSpec, ExistingSpec, MigrationType, VmIds};
 use crate::units::Millis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct ProxmoxSpec {
     pub vmids: VmIds,
     /// The bridge on every node that guests of this program are connected to. Default: `vmbr0`.
     pub bridge: String,
+    /// A VM that one has already: trials migrate it instead of guests of their own. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest: Option<ExistingSpec>,
     /// Where nodes get Proxmox's packages: an `http://` or `https://` address, or `file:/…`, a
     /// folder that every node has. A mirror serves a site without the Internet.
     /// Default: `http://download.proxmox.com/debian/pve`.
@@ -70,6 +73,7 @@ impl Default for ProxmoxSpec {
             api: None,
             vmids: VmIds::default(),
             bridge: "vmbr0".to_owned(),
+            guest: None,
             repository: REPOSITORY.to_owned(),
             suite: SUITE.to_owned(),
             component: COMPONENT.to_owned(),

@@ -81,6 +81,14 @@ const BAD: &[(&str, &str)] = &[
         "api_and_ssh_to_some",
         "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { api: { user: root@pam, ca: ca.pem } }\nhosts: { node1: { ssh: root@a }, node2: {} }\n",
     ),
+    (
+        "existing_guest",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { api: { user: root@pam, ca: ca.pem }, guest: { vmid: 9950, name: 'web 1', address: 127.0.0.1 } }\n",
+    ),
+    (
+        "existing_guest_without_name",
+        "name: a\nprovider: hosts\nhypervisor: proxmox\nproxmox: { api: { user: root@pam, ca: ca.pem }, guest: { vmid: 105 } }\n",
+    ),
     ("provider_mistyped", "name: a\nprovider: netnss\nhypervisor: qemu\n"),
     ("no_hypervisor", "name: a\nprovider: netns\n"),
     ("lab_name", "name: my lab\nprovider: netns\nhypervisor: qemu\n"),
@@ -258,6 +266,7 @@ const TAKES: &[&str] = &[
     "api_of_vagrant",
     "api_without_trust",
     "api_and_ssh_to_some",
+    "existing_guest",
     "vagrant",
     "nfs",
     "proxmox_of_namespaces",

@@ -143,7 +143,8 @@ async fn a_vm_of_somebody_is_migrated_and_put_back() {
     let client = double.token();
     let log = include_str!("../recordings/logs/lab-escalation.log");
     double.world().migration = (log.lines().map(str::to_owned).collect(), "OK".to_owned());
-    let vm = Existing::find(&client, 101, "pve3").await.unwrap();
+    let vm = Existing::find(&client, 101, "dirty").await.unwrap();
+    vm.check(&client, "pve3").await.unwrap();
     assert_eq!(vm.home, "pve1");
     assert!(vm.put_back(&client, LONG).await.unwrap().is_none(), "it is there");
     let order = vm.order("pve1", "pve3", LONG);
@@ -156,8 +157,57 @@ async fn a_vm_of_somebody_is_migrated_and_put_back() {
         double.world().asked.iter().filter(|r| r.method != "GET").map(|r| r.name()).collect();
     changes.dedup();
     assert_eq!(changes, ["POST /nodes/pve1/qemu/101/migrate", "POST /nodes/pve3/qemu/101/migrate"]);
-    let none = Existing::find(&client, 102, "pve3").await.unwrap_err();
+    let none = Existing::find(&client, 102, "dirty").await.unwrap_err();
     assert!(matches!(none.fault(), Fault::Unfit { vmid: 102, .. }), "{none}");
+}
+
+/// An id alone opts nothing in: whoever gets a VM's id later is left alone.
+#[tokio::test]
+async fn a_vm_of_another_name_is_left_alone() {
+    let double = Double::start(World::cluster()).await;
+    let client = double.token();
+    let vm = Existing::find(&client, 101, "dirty").await.unwrap();
+    double.world().vm(101).unwrap().config.insert("name".to_owned(), "other".to_owned());
+    for error in [
+        Existing::find(&client, 101, "dirty").await.unwrap_err(),
+        vm.bring(&client, "pve2", LONG).await.unwrap_err(),
+        vm.put_back(&client, LONG).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("its name is `other`, not `dirty`"), "{error}");
+    }
+    assert!(double.world().asked.iter().all(|it| it.method == "GET"));
+}
+
+/// What was broken off is still under way: ours is ended, and nothing is left locked.
+#[tokio::test]
+async fn a_vm_of_somebody_is_put_back_while_our_migration_of_it_runs() {
+    let double = Double::start(World::cluster()).await;
+    let client = double.token();
+    let vm = Existing::find(&client, 101, "dirty").await.unwrap();
+    vm.bring(&client, "pve2", LONG).await.unwrap().expect("moved");
+    let log = include_str!("../recordings/logs/lab-escalation.log");
+    double.world().migration = (log.lines().map(str::to_owned).collect(), "OK".to_owned());
+    double.world().lines_a_look = 1;
+    let form = Form::new().with("target", "pve3").with_flag("online", true);
+    let upid = client.start(&Start::of_vm("pve2", 101, "migrate", "qmigrate", form)).await.unwrap();
+    vm.put_back(&client, LONG).await.unwrap().expect("moved");
+    assert_eq!(client.task(&upid).await.unwrap().exitstatus.unwrap(), "migration problems");
+    let mut world = double.world();
+    let vm = world.vm(101).unwrap();
+    assert_eq!((vm.node.as_str(), vm.lock.as_deref()), ("pve1", None));
+}
+
+/// A migration home that fails is told, with where the VM is.
+#[tokio::test]
+async fn a_vm_of_somebody_that_cannot_be_put_back_is_told_where_it_is() {
+    let double = Double::start(World::cluster()).await;
+    let client = double.token();
+    let vm = Existing::find(&client, 101, "dirty").await.unwrap();
+    vm.bring(&client, "pve2", LONG).await.unwrap().expect("moved");
+    double.world().nodes.insert("pve1".to_owned(), false);
+    let error = vm.put_back(&client, LONG).await.unwrap_err().to_string();
+    assert!(error.contains("it is on pve2, and was not brought to pve1: "), "{error}");
+    assert!(error.contains("Can't connect to destination address"), "{error}");
 }
 
 /// By its words, and with what helps; nothing is left on the target or locked.

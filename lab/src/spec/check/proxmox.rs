@@ -1,6 +1,6 @@
 //! What a lab file may not say of Proxmox VE.
 
-use super::{NAME_HINT, api, bad_name};
+use super::{NAME_HINT, api, bad_name, existing};
 use crate::{
     spec::{HypervisorKind, LabSpec, Provider, ProxmoxSpec},
     yaml::{Parsed, Problem},
@@ -40,6 +40,7 @@ pub(super) fn problems(parsed: &Parsed<LabSpec>, problems: &mut Vec<Problem>) {
         names(parsed, proxmox, problems);
         repository(parsed, proxmox, problems);
         api::problems(parsed, proxmox, problems);
+        existing::problems(parsed, proxmox, problems);
     }
 }
 
