@@ -22,6 +22,7 @@ mod nested;
 mod network;
 mod ordinary_user;
 mod proxmox;
+mod proxmox_existing;
 mod proxmox_faults;
 mod proxmox_program;
 #[expect(dead_code, unused_imports, reason = "these tests need a part of it")]

@@ -16,7 +16,10 @@ use harness::{
     metric,
     plan::Plan,
     record::{Metric, Outcome, Record},
-    trial::{self, Equipment, Finished, Hypervisor, Lost, Order, ProxmoxBoot, ProxmoxEquipment},
+    trial::{
+        self, Equipment, Finished, Hypervisor, Lost, Order, OwnGuests, ProxmoxBoot,
+        ProxmoxEquipment, ProxmoxGuest,
+    },
 };
 use lab::{
     Lifetime, RunningLab,
@@ -79,10 +82,12 @@ impl Cluster {
         let proxmox = ProxmoxEquipment {
             client: Arc::new(double.root()),
             ours: Ours { ids: 9900..=9909, tag: Ours::TAG.to_owned() },
-            bridge: "vmbr0".to_owned(),
-            boot: ProxmoxBoot::Kernel,
-            // The nodes share their files, and with them the sockets of monitors.
-            monitor: None,
+            guest: ProxmoxGuest::Own(OwnGuests {
+                bridge: "vmbr0".to_owned(),
+                boot: ProxmoxBoot::Kernel,
+                // The nodes share their files, and with them the sockets of monitors.
+                monitor: None,
+            }),
         };
         let equipment = Equipment {
             hypervisor: Hypervisor::Proxmox(proxmox),

@@ -42,6 +42,7 @@ fn record(trial: u32, touch_rate: u32, link_rate: &str, outcome: Outcome) -> Rec
         roles: Roles { source: "node1".into(), target: "node2".into(), witness: "node3".into() },
         settings: settings(touch_rate, link_rate),
         programs: None,
+        guest: None,
         policy: "qemu".into(),
         outcome,
         reason: None,

@@ -16,6 +16,7 @@ mod error;
 mod fault;
 mod files;
 mod find;
+mod home;
 mod line;
 mod manifest;
 mod pieces;
@@ -25,6 +26,7 @@ mod writer;
 
 pub use error::{Error, NotARun};
 pub use fault::{Fault, FaultKind, Faults};
+pub use home::Home;
 pub use line::MAX_LINE_BYTES;
 pub use manifest::{Git, Guest, Host, Manifest, NodeHost, Qemu, SCHEMA as MANIFEST_SCHEMA};
 pub use writer::RunWriter;

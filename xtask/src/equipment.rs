@@ -40,8 +40,8 @@ pub struct Equipped {
     pub qemu: run_folder::Qemu,
     /// Why this accelerator.
     pub accelerator_reason: String,
-    /// Hash of the guest's image, hexadecimal.
-    pub guest_sha256: String,
+    /// What is migrated.
+    pub guest: run_folder::Guest,
     /// The nodes, where they are other machines.
     pub nodes: Vec<NodeHost>,
     /// Versions of what else takes part, by name.
@@ -113,12 +113,17 @@ pub fn equip(spec: &LabSpec, named: &Named, built: Built) -> Result<Equipped> {
         },
         qemu,
         accelerator_reason,
-        guest_sha256,
+        guest: bare_metal(guest_sha256),
         nodes: Vec::new(),
         versions: BTreeMap::new(),
         warnings,
         forwards: Vec::new(),
     })
+}
+
+/// Our own guest, by the hash of its image.
+fn bare_metal(sha256: String) -> run_folder::Guest {
+    run_folder::Guest { kind: "bare-metal".to_owned(), sha256 }
 }
 
 fn utf8(qemu: &Qemu) -> anyhow::Result<Utf8PathBuf> {

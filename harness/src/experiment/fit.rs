@@ -1,6 +1,9 @@
 //! Whether a lab can do what an experiment asks: each hypervisor has its own limits. Pure.
 
-use super::Experiment;
+use super::{
+    Cell, Experiment,
+    factors::{Factors, OF_MIGRATION},
+};
 use crate::settings::{BandwidthLimit, MigrationNetwork, Settings};
 use lab::spec::{HypervisorKind, LabSpec};
 
@@ -20,6 +23,9 @@ pub fn misfits(experiment: &Experiment, lab: &LabSpec) -> Vec<Misfit> {
     for cell in experiment.cells() {
         let misfits = match lab.hypervisor {
             HypervisorKind::Qemu => on_qemu(&cell.settings),
+            HypervisorKind::Proxmox if lab.existing().is_some() => {
+                of_existing(&cell, is_root(lab), lab.has_ssh())
+            }
             HypervisorKind::Proxmox => on_proxmox(&cell.settings, is_root(lab)),
         };
         for misfit in misfits {
@@ -46,7 +52,6 @@ fn on_qemu(settings: &Settings) -> Vec<Misfit> {
 }
 
 fn on_proxmox(settings: &Settings, is_root: bool) -> Vec<Misfit> {
-    const ROOT: &str = "take root@pam with its password in the lab file's `proxmox.api.user`";
     let mut found = Vec::new();
     let mut refuse = |what: String, hint| found.push(Misfit { what, hint });
     if !settings.qemu.is_lab() {
@@ -58,20 +63,70 @@ fn on_proxmox(settings: &Settings, is_root: bool) -> Vec<Misfit> {
         let what = "guests on Proxmox VE have no disk of their own yet".to_owned();
         refuse(what, "leave `disk` out, or take a lab with `hypervisor: qemu`");
     }
+    found.extend(roots_own(settings, is_root));
+    found.extend(whole_units(settings.bandwidth_limit, is_root));
+    found
+}
+
+/// What only root@pam may choose of a migration.
+fn roots_own(settings: &Settings, is_root: bool) -> Vec<Misfit> {
+    const ROOT: &str = "take root@pam with its password in the lab file's `proxmox.api.user`";
+    let mut found = Vec::new();
     if !is_root && !settings.transport.is_lab() {
         let what = format!("only root@pam may choose `transport: {}`", settings.transport);
-        refuse(what, ROOT);
+        found.push(Misfit { what, hint: ROOT });
     }
     if !is_root && settings.network == MigrationNetwork::Shared {
-        refuse("only root@pam may choose `network: shared`".to_owned(), ROOT);
+        let what = "only root@pam may choose `network: shared`".to_owned();
+        found.push(Misfit { what, hint: ROOT });
     }
-    if let BandwidthLimit::Capped(rate) = settings.bandwidth_limit {
-        let (unit, name) = if is_root { (1 << 10, "KiB/s") } else { (1 << 20, "MiB/s") };
-        if !rate.0.is_multiple_of(unit) {
-            let what = format!("Proxmox VE takes a `bandwidth_limit` in whole {name}, not {rate}");
-            refuse(what, "take the nearest one");
+    found
+}
+
+/// Proxmox takes root's limits with a migration and others' in a VM's configuration.
+fn whole_units(limit: BandwidthLimit, is_root: bool) -> Option<Misfit> {
+    let BandwidthLimit::Capped(rate) = limit else { return None };
+    let (unit, name) = if is_root { (1 << 10, "KiB/s") } else { (1 << 20, "MiB/s") };
+    (!rate.0.is_multiple_of(unit)).then(|| Misfit {
+        what: format!("Proxmox VE takes a `bandwidth_limit` in whole {name}, not {rate}"),
+        hint: "take the nearest one",
+    })
+}
+
+/// A factor that needs the nodes.
+fn unshaped() -> Misfit {
+    Misfit {
+        what: "`link_rate` needs SSH to the nodes, whose links are shaped".to_owned(),
+        hint: "leave `link_rate` out, or give every node `ssh` below `hosts` in the lab file",
+    }
+}
+
+/// What cannot be asked of a VM that somebody has: all that is the guest's own.
+fn of_existing(cell: &Cell, is_root: bool, has_ssh: bool) -> Vec<Misfit> {
+    const LEAVE_OUT: &str = "leave it out: a VM that one has is migrated and nothing else; take the \
+                             lab file's `proxmox.guest` out for guests of this program";
+    const ROOT: &str = "leave it out, or take root@pam with its password in the lab file's \
+                        `proxmox.api.user`";
+    let mut found = Vec::new();
+    let usual = Factors::default().first().map(|levels| levels.texts()).unwrap_or_default();
+    for ((name, level), (_, usual)) in cell.levels.texts().into_iter().zip(usual) {
+        if !OF_MIGRATION.contains(&name) && level != usual {
+            let what = format!("`{name}: {level}` cannot be had of a VM that one has");
+            found.push(Misfit { what, hint: LEAVE_OUT });
         }
     }
+    let limit = cell.settings.bandwidth_limit;
+    if !is_root && limit != BandwidthLimit::Default {
+        let what = format!("only root@pam may give a migration `bandwidth_limit: {limit}`");
+        found.push(Misfit { what, hint: ROOT });
+    }
+    if !has_ssh && cell.settings.link_rate.is_some() {
+        found.push(unshaped());
+    }
+    if is_root {
+        found.extend(whole_units(limit, is_root));
+    }
+    found.extend(roots_own(&cell.settings, is_root));
     found
 }
 
@@ -118,6 +173,42 @@ mod tests {
                 "only root@pam may choose `transport: secure`",
                 "only root@pam may choose `network: shared`",
                 "Proxmox VE takes a `bandwidth_limit` in whole MiB/s, not 1536 KiB/s"
+            ]
+        );
+    }
+
+    #[test]
+    fn of_a_vm_that_one_has_only_its_migration_can_be_chosen() {
+        let own = |user: &str| {
+            format!(
+                "{}  guest: {{ vmid: 105, name: web1 }}\n",
+                cluster(user)
+                    .replace("proxmox: { api: {", "proxmox:\n  api: {")
+                    .replace("ca.pem } }", "ca.pem }")
+            )
+        };
+        let (root, token) = (own("root@pam"), own("lab@pve!harness"));
+        assert!(
+            words("transport: [insecure, secure]\n  bandwidth_limit: 1536 KiB/s", &root).is_empty()
+        );
+        assert!(words("transport: lab", &token).is_empty());
+        assert_eq!(
+            words(
+                "memory: [256 MiB, 1 GiB]\n  touch_rate: 0 pages/s\n  downtime_limit: 50 ms",
+                &root
+            ),
+            [
+                "`touch_rate: 0 pages/s` cannot be had of a VM that one has",
+                "`downtime_limit: 50 ms` cannot be had of a VM that one has",
+                "`memory: 1 GiB` cannot be had of a VM that one has",
+            ]
+        );
+        assert_eq!(
+            words("bandwidth_limit: 20 MiB/s\n  transport: secure\n  link_rate: 1 Gbit/s", &token),
+            [
+                "only root@pam may give a migration `bandwidth_limit: 20 MiB/s`",
+                "`link_rate` needs SSH to the nodes, whose links are shaped",
+                "only root@pam may choose `transport: secure`",
             ]
         );
     }

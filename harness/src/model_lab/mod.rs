@@ -78,6 +78,7 @@ impl VirtualTrials {
             },
             settings: order.settings.clone(),
             programs: None,
+            guest: None,
             policy: order.policy.clone(),
             outcome: if course.converged { Outcome::Completed } else { Outcome::NotConverged },
             reason: (!course.converged).then(|| course.reason(order)),

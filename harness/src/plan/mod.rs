@@ -3,6 +3,7 @@
 //! A plan follows from the experiment and the number of nodes alone, and must stay what it is:
 //! a run that is taken up again next year is planned anew and has to come out the same.
 
+mod chain;
 pub(crate) mod draw;
 mod estimate;
 mod roles;
@@ -14,6 +15,7 @@ pub use select::SelectError;
 pub use show::render_plan;
 
 use crate::experiment::{Cell, Experiment};
+use chain::Chain;
 use draw::{Purpose, shuffle, stream};
 use roles::Roles;
 use serde::Serialize;
@@ -80,6 +82,18 @@ impl Plan {
             }
         }
         Self { cells, trials, varying: experiment.varying() }
+    }
+
+    /// Likewise, where all trials migrate the same guest: each begins on the node where the one
+    /// before it ended, so that nothing is migrated but in trials.
+    #[must_use]
+    pub fn of_one_guest(experiment: &Experiment, nodes: usize) -> Self {
+        let mut plan = Self::new(experiment, nodes);
+        let chain = Chain::new(experiment.seed, nodes);
+        for trial in &mut plan.trials {
+            [trial.source, trial.target, trial.witness] = chain.of(trial.trial);
+        }
+        plan
     }
 
     /// The cell of a trial.

@@ -1,6 +1,6 @@
 //! Factors as they are displayed, taken from the settings by their names, whatever their types.
 
-use crate::settings::Settings;
+use crate::{record::OtherGuest, settings::Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -158,6 +158,7 @@ pub(super) fn values_of(of: &Settings, names: &[String]) -> Vec<Factor> {
 pub(super) struct Levels {
     first: Option<Settings>,
     distinct: BTreeSet<Settings>,
+    guest: Option<OtherGuest>,
 }
 
 impl Levels {
@@ -167,6 +168,13 @@ impl Levels {
         }
         if !self.distinct.contains(settings) {
             self.distinct.insert(settings.clone());
+        }
+    }
+
+    /// The guest is one of which the settings do not say everything.
+    pub fn are_of(&mut self, guest: &OtherGuest) {
+        if self.guest.is_none() {
+            self.guest = Some(guest.clone());
         }
     }
 
@@ -203,6 +211,7 @@ impl Levels {
         let constants = (0..first.len())
             .filter(|&at| !varies(at) && !names.contains(&first[at].name))
             .filter(|&at| !goes_without_saying(&first[at]))
+            .filter(|&at| self.guest.as_ref().is_none_or(|guest| guest.has(&first[at].name)))
             .map(|at| first[at].clone())
             .collect();
         (names, constants)

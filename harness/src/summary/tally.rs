@@ -92,6 +92,9 @@ impl Tally {
             }
         }
         self.levels.add(&record.settings);
+        if let Some(other) = &record.guest {
+            self.levels.are_of(other);
+        }
         for fault in &record.lab_faults {
             match self.lab_faults.get_mut(fault) {
                 Some(trials) => *trials += 1,

@@ -216,7 +216,7 @@ pub async fn run(
         watch: Stopwatch::start(),
         live,
     };
-    let (ended, log) = stages::run(&mut trial).await;
+    let (ended, log) = Box::pin(stages::run(&mut trial)).await;
     let Trial { observed, watch, .. } = trial;
     if !lab.is_alive().await {
         return Err(Lost::Lab { trial: order.trial });

@@ -87,8 +87,8 @@ async fn stages(trial: &mut Trial<'_>, running: &mut Running) -> Stage {
     };
     match watcher {
         Watcher::Beats(witness) => controlled::stages(trial, Ends { guest, witness }).await,
-        Watcher::Probes(prober) => migrated::stages(trial, guest, Some(prober)).await,
-        Watcher::Nobody => migrated::stages(trial, guest, None).await,
+        Watcher::Probes(prober) => Box::pin(migrated::stages(trial, guest, Some(prober))).await,
+        Watcher::Nobody => Box::pin(migrated::stages(trial, guest, None)).await,
     }
 }
 

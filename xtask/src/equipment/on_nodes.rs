@@ -105,7 +105,7 @@ pub async fn equip(
         },
         qemu: own,
         accelerator_reason,
-        guest_sha256,
+        guest: super::bare_metal(guest_sha256),
         nodes,
         versions: BTreeMap::new(),
         warnings: first.warnings.clone(),

@@ -1,6 +1,7 @@
 //! What trials are made with on a cluster of Proxmox VE: its API, and what its nodes have.
 
 mod cd;
+mod existing;
 
 use super::{
     Equipped,
@@ -12,9 +13,9 @@ use crate::{
 };
 use anyhow::Context;
 use harness::{
-    run_folder::NodeHost,
+    run_folder::{self, Home, NodeHost},
     settings::QemuName,
-    trial::{Equipment, Hypervisor, ProxmoxBoot, ProxmoxEquipment},
+    trial::{Equipment, Hypervisor, OwnGuests, ProxmoxBoot, ProxmoxEquipment, ProxmoxGuest},
 };
 use lab::{
     RunningLab,
@@ -71,7 +72,8 @@ impl Access {
 }
 
 /// Asks the API and all nodes of a lab that is up, and sends them the guest and the observer; for
-/// others than root, who alone may give a guest its kernel, the storage gets a CD of it.
+/// others than root, who alone may give a guest its kernel, the storage gets a CD of it. A VM that
+/// somebody has is found instead, and looked at; `home` is where it was before the run.
 ///
 /// # Errors
 /// When we are not let in or may not do what must be done, when a node lacks something, or when
@@ -81,6 +83,7 @@ pub async fn equip(
     access: Access,
     built: Built,
     node_patience: Duration,
+    home: Option<Home>,
 ) -> Result<Equipped> {
     let broken = |error: anyhow::Error| Failure::new(Exit::Lab, error);
     let refused = |error: Error| match error.fault() {
@@ -93,30 +96,50 @@ pub async fn equip(
     if !is_root {
         cd::check(&lab.spec, &client).await?;
     }
-    let guest_sha256 = find::file_sha256(built.guest.as_std_path())?;
     let server = server_versions(lab, &client).await.map_err(refused)?;
     let wanted = BTreeMap::from([(QemuName::lab(), None)]);
     let all = on_nodes::look(lab, &wanted, &built).await.map_err(broken)?;
     let first = all.first().context("a lab without nodes")?;
     on_nodes::same_qemus(&all).map_err(broken)?;
-    same_on_all(&lab.nodes, &first.guest).await.map_err(broken)?;
     let qemu = first.qemus.get(&QemuName::lab()).context("no QEMU takes part")?.clone();
-    let (accelerator, accelerator_reason) = accelerator(&all);
-    let boot = if is_root {
-        ProxmoxBoot::Kernel
-    } else {
-        let volume = cd::bring(&lab.spec, &client, &built.guest).await.map_err(broken)?;
-        ProxmoxBoot::Cd { volume }
-    };
+    let by_nodes = accelerator(&all);
     let ids = proxmox.vmids;
+    let chosen = match &proxmox.guest {
+        Some(spec) => {
+            let found = existing::find(lab, &client, spec, home).await?;
+            Chosen {
+                guest: ProxmoxGuest::Existing(found.guest),
+                what: run_folder::Guest { kind: found.kind, sha256: "none".to_owned() },
+                accelerator: if found.is_emulated {
+                    (Accelerator::Tcg, "the VM has `kvm: 0`".to_owned())
+                } else {
+                    by_nodes
+                },
+            }
+        }
+        None => {
+            same_on_all(&lab.nodes, &first.guest).await.map_err(broken)?;
+            let boot = if is_root {
+                ProxmoxBoot::Kernel
+            } else {
+                let volume = cd::bring(&lab.spec, &client, &built.guest).await.map_err(broken)?;
+                ProxmoxBoot::Cd { volume }
+            };
+            let monitor = is_root.then(MonitorFolder::default);
+            Chosen {
+                guest: ProxmoxGuest::Own(OwnGuests { bridge: proxmox.bridge, boot, monitor }),
+                what: super::bare_metal(find::file_sha256(built.guest.as_std_path())?),
+                accelerator: by_nodes,
+            }
+        }
+    };
+    let (accelerator, accelerator_reason) = chosen.accelerator;
     Ok(Equipped {
         equipment: Equipment {
             hypervisor: Hypervisor::Proxmox(ProxmoxEquipment {
                 client: Arc::new(client),
                 ours: Ours { ids: ids.first..=ids.last, tag: Ours::TAG.to_owned() },
-                bridge: proxmox.bridge,
-                boot,
-                monitor: is_root.then(MonitorFolder::default),
+                guest: chosen.guest,
             }),
             accelerator,
             patience: if accelerator == Accelerator::Kvm { 1.0 } else { TCG_PATIENCE },
@@ -126,12 +149,19 @@ pub async fn equip(
         },
         qemu,
         accelerator_reason,
-        guest_sha256,
+        guest: chosen.what,
         nodes: all.iter().map(node).collect(),
         versions: BTreeMap::from([("qemu-server".to_owned(), server)]),
         warnings: first.warnings.clone(),
         forwards,
     })
+}
+
+/// What trials migrate, and what runs it.
+struct Chosen {
+    guest: ProxmoxGuest,
+    what: run_folder::Guest,
+    accelerator: (Accelerator, String),
 }
 
 fn node(there: &There) -> NodeHost {

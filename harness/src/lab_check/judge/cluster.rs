@@ -33,8 +33,11 @@ pub(super) fn judge(
     findings.push(quorum(survey, &names));
     privileges(survey, &proxmox, &names, findings);
     options(spec, &proxmox, survey, &names, findings);
-    guests(survey, &proxmox, findings);
-    storage::judge(&proxmox, survey, needs, findings);
+    // A VM that one has brings its own id and disks.
+    if proxmox.guest.is_none() {
+        guests(survey, &proxmox, findings);
+        storage::judge(&proxmox, survey, needs, findings);
+    }
     // What was measured on the nodes themselves is better known.
     nodes::judge(spec, &proxmox, survey, needs, measured.machines.is_empty(), findings);
 }

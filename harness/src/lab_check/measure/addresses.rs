@@ -10,7 +10,8 @@ use lab::{
 
 /// Asks from every node, where the guest network is one that others use too.
 pub async fn look(lab: &RunningLab, stations: &[Station]) -> Vec<Answered> {
-    if lab.spec.provider != Provider::Hosts {
+    // A VM that one has comes with its own.
+    if lab.spec.provider != Provider::Hosts || lab.spec.existing().is_some() {
         return Vec::new();
     }
     let guest = &lab.spec.networks.guest;

@@ -3,10 +3,14 @@
 mod proxmox;
 mod qemu;
 
-pub use proxmox::{OnProxmox, Told, ready, sweep};
+pub use proxmox::{ExistingVm, OnProxmox, Told, ready, sweep};
 pub use qemu::Pair;
 
-use super::{Equipment, Order, equipment::Hypervisor, outcome::Ended};
+use super::{
+    Equipment, Order,
+    equipment::{Hypervisor, ProxmoxGuest},
+    outcome::Ended,
+};
 use crate::record::Outcome;
 use anyhow::Result;
 use lab::{
@@ -27,8 +31,10 @@ pub type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub enum Guest {
     /// Two plain QEMUs, one at each end.
     Qemu(Box<Pair>),
-    /// A VM of Proxmox's.
+    /// A VM of ours on Proxmox.
     Proxmox(Box<OnProxmox>),
+    /// A VM of somebody's there.
+    Existing(Box<ExistingVm>),
 }
 
 /// What came of a migration. Times are seconds since it was asked for.
@@ -54,9 +60,14 @@ impl Guest {
             Hypervisor::Qemu(qemu) => {
                 Ok(Self::Qemu(Box::new(Pair::new(lab, equipment, qemu, order)?)))
             }
-            Hypervisor::Proxmox(proxmox) => {
-                Ok(Self::Proxmox(Box::new(OnProxmox::new(lab, equipment, proxmox, order)?)))
-            }
+            Hypervisor::Proxmox(proxmox) => Ok(match &proxmox.guest {
+                ProxmoxGuest::Own(own) => {
+                    Self::Proxmox(Box::new(OnProxmox::new(lab, equipment, proxmox, own, order)?))
+                }
+                ProxmoxGuest::Existing(existing) => {
+                    Self::Existing(Box::new(ExistingVm::new(lab, proxmox, existing, order)?))
+                }
+            }),
         }
     }
 
@@ -68,6 +79,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.start().await,
             Self::Proxmox(guest) => guest.start().await,
+            Self::Existing(vm) => vm.start().await,
         }
     }
 
@@ -79,7 +91,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.prepare().await,
             // Proxmox does it when it migrates.
-            Self::Proxmox(_) => Ok(()),
+            Self::Proxmox(_) | Self::Existing(_) => Ok(()),
         }
     }
 
@@ -92,6 +104,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.migrate(live).await,
             Self::Proxmox(guest) => guest.migrate(live).await,
+            Self::Existing(vm) => vm.migrate(live).await,
         }
     }
 
@@ -101,7 +114,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.dies(),
             // Nobody tells; whoever waits for the guest has a deadline.
-            Self::Proxmox(_) => Box::pin(std::future::pending()),
+            Self::Proxmox(_) | Self::Existing(_) => Box::pin(std::future::pending()),
         }
     }
 
@@ -109,7 +122,7 @@ impl Guest {
     pub fn end_dies(&self, side: Side) -> Waiting<()> {
         match self {
             Self::Qemu(pair) => pair.end_dies(side),
-            Self::Proxmox(_) => Box::pin(std::future::pending()),
+            Self::Proxmox(_) | Self::Existing(_) => Box::pin(std::future::pending()),
         }
     }
 
@@ -118,6 +131,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.died(side).await,
             Self::Proxmox(guest) => guest.silent(side, "the guest has died", Outcome::Failed).await,
+            Self::Existing(vm) => vm.silent(side, "the guest has died", Outcome::Failed).await,
         }
     }
 
@@ -126,6 +140,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.is_dead(side),
             Self::Proxmox(guest) => guest.is_dead(side),
+            Self::Existing(vm) => vm.is_dead(side),
         }
     }
 
@@ -135,6 +150,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.silent(side, what, outcome).await,
             Self::Proxmox(guest) => guest.silent(side, what, outcome).await,
+            Self::Existing(vm) => vm.silent(side, what, outcome).await,
         }
     }
 
@@ -143,6 +159,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.lost(),
             Self::Proxmox(guest) => guest.lost().await,
+            Self::Existing(vm) => vm.lost().await,
         }
     }
 
@@ -150,7 +167,7 @@ impl Guest {
     pub fn vm(&self, side: Side) -> Option<&Vm> {
         match self {
             Self::Qemu(pair) => pair.vm(side),
-            Self::Proxmox(_) => None,
+            Self::Proxmox(_) | Self::Existing(_) => None,
         }
     }
 
@@ -158,7 +175,7 @@ impl Guest {
     pub fn kill(&self) {
         match self {
             Self::Qemu(pair) => pair.kill(),
-            Self::Proxmox(_) => {}
+            Self::Proxmox(_) | Self::Existing(_) => {}
         }
     }
 
@@ -168,6 +185,7 @@ impl Guest {
         match self {
             Self::Qemu(pair) => pair.end().await,
             Self::Proxmox(guest) => guest.end().await,
+            Self::Existing(vm) => vm.end(),
         }
     }
 }

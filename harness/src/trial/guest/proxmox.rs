@@ -1,8 +1,11 @@
 //! A guest on Proxmox VE: a VM of our own, made for the trial, migrated by Proxmox and removed.
 
+mod ends;
+mod existing;
 mod removal;
 mod told;
 
+pub use existing::ExistingVm;
 pub use removal::{ready, sweep};
 pub use told::Told;
 
@@ -12,20 +15,19 @@ use crate::{
     settings::{BandwidthLimit, Settings, Transport},
     trial::{
         Equipment, Order,
-        equipment::{ProxmoxBoot, ProxmoxEquipment},
-        nodes,
+        equipment::{OwnGuests, ProxmoxBoot, ProxmoxEquipment},
         outcome::Ended,
     },
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use camino::Utf8PathBuf;
+use ends::Ends;
 use lab::{
-    RunningLab, facts,
+    RunningLab,
     hypervisor::{
         proxmox::{
-            capabilities::InfoMigrateFormat,
             guest::{self, Boot, GuestSpec},
-            migrate::{Live, Migration, MigrationOrder, Monitor, Watching, migrate},
+            migrate::{MigrationOrder, Monitor, Watching},
         },
         qemu::{
             Accelerator,
@@ -35,18 +37,12 @@ use lab::{
     node::Node,
     spec::MigrationType,
 };
-use std::time::Duration;
-use tokio::time::timeout;
-
-/// A node that does not tell its load within this time is lost.
-const LOOK_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The guest of one trial.
 #[derive(Debug)]
 pub struct OnProxmox {
     equipment: ProxmoxEquipment,
-    source: Node,
-    target: Node,
+    ends: Ends,
     spec: GuestSpec,
     /// The guest's image, on this machine.
     image: Utf8PathBuf,
@@ -65,9 +61,10 @@ impl OnProxmox {
         lab: &RunningLab,
         equipment: &Equipment,
         proxmox: &ProxmoxEquipment,
+        own: &OwnGuests,
         order: &Order,
     ) -> Result<Self> {
-        let [source, target, _] = nodes::of(lab, order)?;
+        let ends = Ends::of(lab, &proxmox.client, order)?;
         let settings = &order.settings;
         let address = lab.spec.networks.guest.guest_address(0);
         let is_root = proxmox.client.credentials().is_root();
@@ -79,17 +76,17 @@ impl OnProxmox {
             ours: proxmox.ours.clone(),
             name: format!("precopy-lab-{}", order.trial),
             memory: settings.memory,
-            bridge: proxmox.bridge.clone(),
+            bridge: own.bridge.clone(),
             mac: wire::mac_of_ipv4(address.octets()),
             kvm: equipment.accelerator == Accelerator::Kvm,
-            boot: match &proxmox.boot {
+            boot: match &own.boot {
                 // Where its file lies is known when it is delivered.
                 ProxmoxBoot::Kernel => {
                     Boot::Kernel { file: Utf8PathBuf::new(), command_line: String::new() }
                 }
                 ProxmoxBoot::Cd { volume } => Boot::Cd { volume: volume.clone() },
             },
-            monitor: proxmox.monitor.clone().filter(|_| is_root),
+            monitor: own.monitor.clone().filter(|_| is_root),
             arguments: Vec::new(),
             migrate_downtime: Some(settings.downtime_limit.duration()),
             migrate_speed_mib_s: cap.speed_mib_s,
@@ -98,8 +95,8 @@ impl OnProxmox {
         let migration = MigrationOrder {
             // Of the VM that is yet to be made.
             vmid: 0,
-            source: source.name.clone(),
-            target: target.name.clone(),
+            source: ends.source.name.clone(),
+            target: ends.target.name.clone(),
             kind: kind(settings),
             // Others than root get the datacenter's, which is refused where it is another one.
             network: is_root.then_some(network.cidr),
@@ -108,8 +105,7 @@ impl OnProxmox {
         };
         Ok(Self {
             equipment: proxmox.clone(),
-            source: source.clone(),
-            target: target.clone(),
+            ends,
             spec,
             image: equipment.guest.clone(),
             migration,
@@ -123,8 +119,8 @@ impl OnProxmox {
         if let Boot::Kernel { file, .. } = &mut self.spec.boot {
             // Where it is already, nothing is sent.
             let (here, there) = tokio::try_join!(
-                self.source.deliver(&self.image),
-                self.target.deliver(&self.image)
+                self.ends.source.deliver(&self.image),
+                self.ends.target.deliver(&self.image)
             )?;
             if here != there {
                 bail!("the guest's image lies at {here} on one node and at {there} on the other");
@@ -132,7 +128,7 @@ impl OnProxmox {
             *file = here;
         }
         let client = &self.equipment.client;
-        let made = guest::Guest::create(client, &self.source.name, &self.spec).await?;
+        let made = guest::Guest::create(client, &self.ends.source.name, &self.spec).await?;
         self.migration.vmid = made.vmid;
         self.vm.insert(made).start(client).await?;
         Ok(())
@@ -140,53 +136,20 @@ impl OnProxmox {
 
     pub async fn migrate(&mut self, live: &mut (dyn FnMut(&Sample) + Send)) -> Result<Migrated> {
         let watching = self.watching().await?;
-        let client = &self.equipment.client;
-        let tell = |what: Live<'_>| match what {
-            Live::Sample(sample) => live(sample),
-            Live::Line(_) => {}
-        };
-        let migration = migrate(client, &self.migration, &watching, tell).await?;
-        self.words += &told::words(&migration);
-        self.holder = self.side_of(migration.node.as_deref());
-        let told = Told::of(&migration);
-        let Migration { log, .. } = migration;
-        Ok(Migrated {
-            end_s: told.end_s,
-            began_s: told.began_s.unwrap_or(0.0),
-            log,
-            told: Some(told),
-        })
+        let (migrated, holder) =
+            self.ends.migrate(&self.migration, &watching, live, &mut self.words).await?;
+        self.holder = holder;
+        Ok(migrated)
     }
 
     /// By monitors of our own where it has them, else through the API.
     async fn watching(&self) -> Result<Watching> {
-        let (vmid, node) = (self.migration.vmid, &self.source.name);
-        if let Some(folder) = &self.spec.monitor {
-            let monitor =
-                |node: &Node| Box::new(Monitor { node: node.clone(), socket: folder.socket(vmid) });
-            let (source, target) = (monitor(&self.source), monitor(&self.target));
-            return Ok(Watching::Monitors { source, target });
-        }
-        let status = self.equipment.client.vm_status(node, vmid).await?;
-        let running =
-            status.running_qemu.context("Proxmox does not say which QEMU runs the guest")?;
-        let version = running.parse().with_context(|| format!("the QEMU `{running}`"))?;
-        Ok(Watching::Api(InfoMigrateFormat::of(version)))
-    }
-
-    fn side_of(&self, node: Option<&str>) -> Option<Side> {
-        match node? {
-            name if name == self.source.name => Some(Side::Source),
-            name if name == self.target.name => Some(Side::Target),
-            _ => None,
-        }
-    }
-
-    fn node(&self, side: Side) -> &Node {
-        match side {
-            Side::Source => &self.source,
-            Side::Target => &self.target,
-        }
+        let vmid = self.migration.vmid;
+        let Some(folder) = &self.spec.monitor else { return self.ends.by_api(vmid).await };
+        let monitor =
+            |node: &Node| Box::new(Monitor { node: node.clone(), socket: folder.socket(vmid) });
+        let (source, target) = (monitor(&self.ends.source), monitor(&self.ends.target));
+        Ok(Watching::Monitors { source, target })
     }
 
     /// Whether the guest is not at this end.
@@ -196,39 +159,15 @@ impl OnProxmox {
 
     /// A guest that does not answer, with what Proxmox says of it.
     pub async fn silent(&self, side: Side, what: &str, outcome: Outcome) -> Ended {
-        let Some(vm) = &self.vm else { return Ended::new(Outcome::Failed, what) };
-        let (vmid, node) = (vm.vmid, &self.node(side).name);
-        match self.equipment.client.vm_status(node, vmid).await {
-            Ok(status) if status.is_running() => match status.qmpstatus.as_deref() {
-                None | Some("running") => Ended::new(outcome, what),
-                Some(other) => {
-                    let why = format!("{what}: Proxmox says that VM {vmid} on {node} is `{other}`");
-                    Ended::new(Outcome::Failed, why)
-                }
-            },
-            Ok(status) => {
-                let why =
-                    format!("{what}: Proxmox says that VM {vmid} on {node} is {}", status.status);
-                Ended::new(Outcome::Failed, why)
-            }
-            Err(error) => Ended::new(Outcome::Failed, format!("{what}; then: {error}")),
+        match &self.vm {
+            Some(vm) => self.ends.silent(vm.vmid, side, what, outcome).await,
+            None => Ended::new(Outcome::Failed, what),
         }
     }
 
-    /// Which end's node cannot be reached, or is not seen by the cluster any more.
+    /// Which end's node is lost.
     pub async fn lost(&self) -> Option<Side> {
-        let status = self.equipment.client.cluster_status().await.ok();
-        for side in [Side::Source, Side::Target] {
-            let node = self.node(side);
-            let seen = status.as_ref().and_then(|status| {
-                status.nodes.iter().find(|seen| seen.name == node.name).map(|seen| seen.online)
-            });
-            let answers = matches!(timeout(LOOK_DEADLINE, facts::load(node)).await, Ok(Ok(_)));
-            if seen == Some(false) || !answers {
-                return Some(side);
-            }
-        }
-        None
+        self.ends.lost().await
     }
 
     /// Removes it, wherever it is.

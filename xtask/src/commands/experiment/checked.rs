@@ -4,7 +4,7 @@ use super::Task;
 use crate::{commands::lab_check::needs, equipment::Equipped};
 use anyhow::{Context, Result, bail};
 use harness::{
-    lab_check::{self, Asked, LabCheck, Rates, Severity, What, judge},
+    lab_check::{self, Asked, LabCheck, Needs, Rates, Severity, What, judge},
     link_check::{self, LinkCheck},
     settings::MigrationNetwork,
     trial::Hypervisor,
@@ -41,16 +41,20 @@ fn refuse_taken(found: &LabCheck) -> Result<()> {
 /// When a link cannot be shaped, or somebody has an address of guests.
 pub async fn check(lab: &RunningLab, task: &Task, equipped: &Equipped) -> Result<Checked> {
     let equipment = &equipped.equipment;
+    let wants = match equipment.other_guest() {
+        None => needs(&task.plan),
+        // It has its memory already, wherever it is.
+        Some(_) => Needs::default(),
+    };
     let asked = Asked {
         observer: &equipment.observer,
         qemu: equipped.qemu.path.as_str(),
         rates: Rates::Shaped,
-        needs: needs(&task.plan),
+        needs: wants,
     };
     let mut found = lab_check::check(lab, &asked).await;
     if let Hypervisor::Proxmox(proxmox) = &equipment.hypervisor {
-        let needs = needs(&task.plan);
-        found = lab_check::check_cluster(&lab.spec, &proxmox.client, &needs, Some(found)).await;
+        found = lab_check::check_cluster(&lab.spec, &proxmox.client, &wants, Some(found)).await;
     }
     refuse_taken(&found)?;
     let own = lab.spec.networks.migration.link_rate;

@@ -12,7 +12,7 @@ use camino::Utf8PathBuf;
 use harness::{
     experiment::Experiment,
     plan::Plan,
-    run_folder::{Guest, Host, MANIFEST_SCHEMA, Manifest, Qemu, RunFolder, RunWriter},
+    run_folder::{Host, MANIFEST_SCHEMA, Manifest, Qemu, RunFolder, RunWriter},
     settings::QemuName,
 };
 use lab::spec::LabSpec;
@@ -36,14 +36,31 @@ pub fn task(args: &ExperimentArgs, colors: ColorChoice) -> Result<Task> {
     qemus::absolute(&mut experiment)?;
     let spec = files::checked(LabSpec::read(&lab_file(args)), colors, args.json)?;
     let shard = args.shard.map(|shard| (shard.index, shard.count));
-    let plan = plan(&experiment, spec.nodes.len(), args.filter.as_deref(), shard)?;
+    let plan = plan(&experiment, Migrates::on(&spec), args.filter.as_deref(), shard)?;
     Ok(Task { experiment, spec, plan })
+}
+
+/// What the trials of a lab migrate, on how many nodes.
+#[derive(Clone, Copy)]
+pub enum Migrates {
+    /// Each a guest of its own.
+    Own(usize),
+    /// All of them the same one.
+    Same(usize),
+}
+
+impl Migrates {
+    /// On this lab.
+    pub fn on(spec: &LabSpec) -> Self {
+        let nodes = spec.nodes.len();
+        if spec.existing().is_some() { Self::Same(nodes) } else { Self::Own(nodes) }
+    }
 }
 
 /// The plan, or the part of it that was asked for.
 pub fn plan(
     experiment: &Experiment,
-    nodes: usize,
+    migrates: Migrates,
     filter: Option<&str>,
     shard: Option<(u32, u32)>,
 ) -> Result<Plan> {
@@ -51,7 +68,10 @@ pub fn plan(
         let text = lab::yaml::with_hint(&error, error.hint());
         Failure::new(Exit::InvalidInput, anyhow::anyhow!("{text}"))
     };
-    let mut plan = Plan::new(experiment, nodes);
+    let mut plan = match migrates {
+        Migrates::Own(nodes) => Plan::new(experiment, nodes),
+        Migrates::Same(nodes) => Plan::of_one_guest(experiment, nodes),
+    };
     if let Some(filter) = filter {
         plan = plan.filter(filter).map_err(invalid)?;
     }
@@ -96,7 +116,7 @@ pub fn folder(
         nodes: equipped.nodes.clone(),
         accelerator: equipped.equipment.accelerator.name().to_owned(),
         accelerator_reason: equipped.accelerator_reason.clone(),
-        guest: Guest { kind: "bare-metal".to_owned(), sha256: equipped.guest_sha256.clone() },
+        guest: equipped.guest.clone(),
         qemu: equipped.qemu.clone(),
         qemus: by_text(equipped.equipment.qemus()),
         machine: equipped.equipment.machine().map(str::to_owned),

@@ -1,6 +1,7 @@
 //! `experiment`: lab up, every trial, table, report, lab down.
 
 mod checked;
+mod existing;
 mod fresh;
 pub mod progress;
 mod resume;
@@ -164,15 +165,16 @@ async fn measure_on(
         Ready::Here(equipped) => *equipped,
         Ready::OnNodes(built, client) => {
             let patience = args.node_patience.map_or(equipment::NODE_PATIENCE, Millis::duration);
+            let home = resumed.as_ref().map(resume::Resumed::home).transpose()?.flatten();
             let equipping = async {
                 match (client, task.spec.hypervisor) {
                     (Some(client), _) => {
                         let access = equipment::proxmox::Access::of(*client);
-                        equipment::proxmox::equip(lab, access, built, patience).await
+                        equipment::proxmox::equip(lab, access, built, patience, home).await
                     }
                     (None, HypervisorKind::Proxmox) => {
                         let access = equipment::proxmox::Access::of_made(lab).await?;
-                        equipment::proxmox::equip(lab, access, built, patience).await
+                        equipment::proxmox::equip(lab, access, built, patience, home).await
                     }
                     (None, HypervisorKind::Qemu) => {
                         equipment::equip_nodes(lab, &task.experiment, built, patience).await
@@ -206,6 +208,7 @@ async fn measure_on(
     for warning in writer.warnings() {
         show::tell(&format!("{} {warning}", paint.warning("warning:")));
     }
+    existing::keep_home(&writer, &equipped.equipment)?;
     let mut progress = progress::Progress::new(
         &task.plan,
         writer.finished(),
@@ -223,8 +226,9 @@ async fn measure_on(
     };
     let end =
         runner.run(&mut writer, interrupt.wait(), &mut |happening| progress.show(&happening)).await;
-    labs::restore_links(lab).await;
     progress.clear();
+    existing::put_back(&equipped.equipment, task.experiment.max_time.duration(), paint).await;
+    labs::restore_links(lab).await;
     // What was broken off has left its guest; so has a trial that has lost a node.
     if let Err(error) = sweep(&equipped.equipment).await {
         let words = "a guest of ours may be left on the cluster, until the next run";

@@ -12,7 +12,7 @@ use camino::Utf8Path;
 use harness::{
     experiment::{Experiment, Qemus},
     plan::Plan,
-    run_folder::{Manifest, Qemu, RunFolder, RunWriter},
+    run_folder::{Home, Manifest, Qemu, RunFolder, RunWriter},
 };
 use lab::spec::LabSpec;
 
@@ -37,7 +37,7 @@ impl Resumed {
     pub fn task(&self, given: &Qemus) -> Result<Task> {
         let spec: LabSpec = serde_json::from_value(self.manifest.lab.clone())
             .map_err(|error| self.invalid("lab", &error))?;
-        let (mut experiment, plan) = self.planned(spec.nodes.len())?;
+        let (mut experiment, plan) = self.planned(fresh::Migrates::on(&spec))?;
         experiment.qemus.extend(given.clone());
         qemus::absolute(&mut experiment)?;
         Ok(Task { experiment, spec, plan })
@@ -48,20 +48,25 @@ impl Resumed {
         &self.manifest
     }
 
+    /// Where a VM that somebody has was before the run, where it migrates one.
+    pub fn home(&self) -> Result<Option<Home>> {
+        self.folder.home().map_err(|error| Failure::new(Exit::InvalidInput, error))
+    }
+
     fn invalid(&self, what: &str, error: &serde_json::Error) -> Failure {
         let file = self.folder.path().join("manifest.json");
         let text = format!("{file}: the {what} in it cannot be understood: {error}");
         Failure::new(Exit::InvalidInput, anyhow!(text))
     }
 
-    /// Its experiment and its plan, on a lab of so many nodes.
-    pub fn planned(&self, nodes: usize) -> Result<(Experiment, Plan)> {
+    /// Its experiment and its plan.
+    pub fn planned(&self, migrates: fresh::Migrates) -> Result<(Experiment, Plan)> {
         let experiment: Experiment = serde_json::from_value(self.manifest.experiment.clone())
             .map_err(|error| self.invalid("experiment", &error))?;
         let shard = self.manifest.shard.as_deref().map(str::parse::<Shard>).transpose();
         let shard = shard.map_err(|error| anyhow!("the shard in the run's manifest: {error}"))?;
         let shard = shard.map(|shard| (shard.index, shard.count));
-        let plan = fresh::plan(&experiment, nodes, self.manifest.filter.as_deref(), shard)?;
+        let plan = fresh::plan(&experiment, migrates, self.manifest.filter.as_deref(), shard)?;
         if provenance::plan_hash(&plan)? != self.manifest.plan_hash {
             let text = "this version plans the run's experiment otherwise than it was planned\n\n\
                         hint: resume it with the version that began it (see manifest.json), or begin anew";
@@ -74,10 +79,11 @@ impl Resumed {
     pub fn same_equipment(&self, equipped: &Equipped) -> Result {
         let then = &self.manifest;
         let mut then_and_now = vec![
+            ("the guest".to_owned(), then.guest.kind.clone(), equipped.guest.kind.clone()),
             (
                 "the guest's hash".to_owned(),
                 then.guest.sha256.clone(),
-                equipped.guest_sha256.clone(),
+                equipped.guest.sha256.clone(),
             ),
             (
                 "the accelerator".to_owned(),

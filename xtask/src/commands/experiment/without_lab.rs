@@ -42,7 +42,7 @@ pub fn run(args: &ExperimentArgs, colors: ColorChoice, resumed: Option<resume::R
         None => ModelLab::default(),
     };
     let (experiment, plan) = match &resumed {
-        Some(resumed) => resumed.planned(lab.nodes.len())?,
+        Some(resumed) => resumed.planned(fresh::Migrates::Own(lab.nodes.len()))?,
         None => planned(args, colors, &lab)?,
     };
     if args.plan {
@@ -77,7 +77,12 @@ fn planned(
     let read = Experiment::read(&fresh::experiment_file(args), &qemus::by_name(&args.qemus));
     let experiment = files::checked(read, colors, args.json)?;
     let shard = args.shard.map(|shard| (shard.index, shard.count));
-    let plan = fresh::plan(&experiment, lab.nodes.len(), args.filter.as_deref(), shard)?;
+    let plan = fresh::plan(
+        &experiment,
+        fresh::Migrates::Own(lab.nodes.len()),
+        args.filter.as_deref(),
+        shard,
+    )?;
     Ok((experiment, plan))
 }
 

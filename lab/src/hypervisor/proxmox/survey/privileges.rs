@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 /// The role that has all that is needed, as the playbook of Proxmox calls it too.
 pub const ROLE: &str = "PrecopyLab";
 
+/// The role that may migrate a VM that one has, and nothing else.
+const MIGRATE_ROLE: &str = "PrecopyLabMigrate";
+/// What it has: migrating, and seeing how that goes on.
+const MIGRATE_PRIVILEGES: [&str; 3] = ["Sys.Audit", "VM.Audit", "VM.Migrate"];
+
 /// Proxmox's own role that may look at everything.
 const AUDITOR: &str = "PVEAuditor";
 
@@ -58,12 +63,22 @@ async fn look(
         |prefix: &'static str| PROXMOX_PRIVILEGES.iter().filter(move |it| it.starts_with(prefix));
     let guests: Vec<&str> = of("VM.").copied().chain([monitor]).collect();
     let stores: Vec<&str> = of("Datastore.").copied().collect();
-    let asked: [(&str, &[&str], &str); 4] = [
-        ("/", &["Sys.Audit"], "to see quorum, nodes and the datacenter's options"),
+    let whole: (&str, &[&str], &str) =
+        ("/", &["Sys.Audit"], "to see quorum, nodes and the datacenter's options");
+    let existing = proxmox.guest.as_ref().map(|guest| format!("/vms/{}", guest.vmid));
+    let to_migrate = ["VM.Audit", "VM.Migrate", monitor];
+    let own: [(&str, &[&str], &str); 3] = [
         (&guest, &guests, "to make, start, watch, migrate and remove guests of our own"),
         (&storage, &stores, "to put a guest's boot image and disk there"),
         (&bridge, &["SDN.Use"], "to connect a guest to the bridge"),
     ];
+    let asked = match &existing {
+        Some(path) => {
+            let purpose = "to migrate it and to watch that";
+            vec![whole, (path.as_str(), &to_migrate[..], purpose)]
+        }
+        None => std::iter::once(whole).chain(own).collect(),
+    };
     let mut lacks = Vec::new();
     for (path, privileges, purpose) in asked {
         let held = client.permissions(Some(path)).await?;
@@ -93,6 +108,10 @@ impl Grant<'_> {
     /// The command, run as root on a node, that makes the role.
     #[must_use]
     pub fn role(&self) -> String {
+        if self.proxmox.guest.is_some() {
+            let privileges = MIGRATE_PRIVILEGES.join(" ");
+            return format!("pveum role add {MIGRATE_ROLE} --privs '{privileges}'");
+        }
         format!("pveum role add {ROLE} --privs '{}'", PROXMOX_PRIVILEGES.join(" "))
     }
 
@@ -106,6 +125,9 @@ impl Grant<'_> {
         };
         if path == "/" {
             return format!("pveum acl modify / {whom} --roles {AUDITOR} --propagate 0");
+        }
+        if self.proxmox.guest.is_some() {
+            return format!("pveum acl modify {path} {whom} --roles {MIGRATE_ROLE}");
         }
         if path.starts_with("/vms/") {
             let ids = self.proxmox.vmids;

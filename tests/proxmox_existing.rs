@@ -1,0 +1,194 @@
+//! A VM that somebody has on a Proxmox cluster, by the program as a user runs it: it is migrated, put
+//! back where it was, and nothing else is done to it.
+
+use crate::{
+    pve::World,
+    support::{
+        Sandbox, build,
+        check::{measured, value, well_formed},
+        cluster::Cluster,
+    },
+};
+use harness::{
+    metric,
+    record::{Metric, OtherGuest, Outcome, Record},
+};
+use lab::{
+    hypervisor::proxmox::guest::{Boot, Guest, GuestSpec, Ours},
+    units::Bytes,
+};
+use rustix::process::Signal;
+use std::net::Ipv4Addr;
+use tokio::task::block_in_place;
+
+/// Theirs: among those that guests of ours could have.
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 250);
+const VMID: u32 = 105;
+const NAME: &str = "web1";
+
+const EXPERIMENT: &str = "
+name: existing
+replicates: 2
+heartbeat_interval: 5 ms
+max_time: 60 s
+factors:
+  bandwidth_limit: 20 MiB/s
+";
+
+/// It stands still: it is one of our guests' image that nobody has told what to do.
+async fn somebodys_vm(cluster: &mut Cluster<'_>, name: &str) {
+    let client = cluster.double.root();
+    let spec = GuestSpec {
+        ours: Ours { ids: VMID..=VMID, tag: "shop".to_owned() },
+        name: NAME.to_owned(),
+        memory: Bytes(64 << 20),
+        bridge: "vmbr0".to_owned(),
+        mac: wire::mac_of_ipv4(ADDRESS.octets()),
+        kvm: false,
+        boot: Boot::Kernel {
+            file: build::build().expect("built").guest,
+            command_line: String::new(),
+        },
+        monitor: None,
+        arguments: Vec::new(),
+        migrate_downtime: None,
+        migrate_speed_mib_s: None,
+    };
+    let vm = Guest::create(&client, "node2", &spec).await.expect("made");
+    vm.start(&client).await.expect("started");
+    cluster.double.world().asked.clear();
+    let guest = format!("  guest: {{ vmid: {VMID}, name: {name}, address: {ADDRESS} }}\n");
+    let text = std::fs::read_to_string(&cluster.lab).expect("read") + &guest;
+    std::fs::write(&cluster.lab, text).expect("written");
+}
+
+/// What was asked for that changes anything.
+fn changes(world: &World) -> Vec<String> {
+    let asked = world.asked.iter().filter(|it| it.method != "GET" && it.path != "/access/ticket");
+    let changes = asked.filter(|it| it.parameter("command") != Some("info migrate"));
+    changes.map(|it| it.name()).collect()
+}
+
+fn completed(record: &Record) {
+    well_formed(record);
+    assert_eq!(record.outcome, Outcome::Completed, "{:?}", record.reason);
+    let guest =
+        OtherGuest::Existing { vmid: VMID, name: NAME.to_owned(), memory_bytes: Some(64 << 20) };
+    assert_eq!(record.guest, Some(guest));
+    for name in [metric::PROXMOX_DOWNTIME, metric::PROXMOX_SPEED, metric::LIMIT_INCREASES] {
+        assert!(value(record, name).is_some(), "{name}: {:?}", record.metrics[name]);
+    }
+    let Metric::Measured(gap) = &record.metrics[metric::SERVICE_GAP] else { panic!("{record:?}") };
+    let [low, high] = gap.interval.expect("an interval");
+    assert!(0.0 < low && low <= gap.value && gap.value <= high, "{gap:?}");
+    assert_eq!((gap.source.as_str(), gap.resolution), ("observer, probes, whole migration", 5.0));
+    for name in [metric::TOUCH_RATE_SET, metric::PAGES_CHECKED, metric::PREDICTED_TOTAL_TIME] {
+        let Metric::Unavailable(why) = &record.metrics[name] else { panic!("{name}: {record:?}") };
+        assert_eq!(why, "it is a VM with a workload of its own");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vm_that_one_has_is_migrated_and_put_back() {
+    build::build().expect("built");
+    let sandbox = Sandbox::new();
+    let Some(mut cluster) = Cluster::up(&sandbox, true).await else { return };
+    somebodys_vm(&mut cluster, NAME).await;
+    let experiment = format!("{EXPERIMENT}  transport: [insecure, secure]\n");
+    let file = sandbox.file("existing.yaml", &experiment);
+
+    // What would change the VM is refused, with its place.
+    let own = sandbox.file("own.yaml", &format!("{EXPERIMENT}  touch_rate: 100 pages/s\n"));
+    let refused = block_in_place(|| cluster.experiment(own.as_str(), &[]).end());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    for words in ["`touch_rate: 100 pages/s` cannot be had of a VM that one has", "leave it out"] {
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    assert!(cluster.double.world().asked.is_empty());
+
+    let ended = block_in_place(|| cluster.experiment(file.as_str(), &[]).succeed());
+    let words =
+        "VM 105 (web1) on node2, QEMU 10.0.13: migrated and nothing else, and put back on node2";
+    assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    let (run, records) = cluster.records();
+    assert_eq!(records.len(), 4, "{}", ended.stderr);
+    records.iter().for_each(completed);
+    // Each trial begins where the one before it ended.
+    for pair in records.windows(2) {
+        assert_eq!(pair[0].roles.target, pair[1].roles.source);
+    }
+    let report = std::fs::read_to_string(run.path().join("report.md")).expect("a report");
+    assert!(report.contains("VM 105 (web1)"), "{report}");
+    assert!(!report.contains("touch_rate 1000"), "what is not known is not said: {report}");
+    let log = std::fs::read_to_string(run.logs().join("0.log")).expect("a log");
+    assert!(log.contains("proxmox: TASK OK"), "{log}");
+    {
+        let mut world = cluster.double.world();
+        let all = changes(&world);
+        assert!(all.iter().all(|it| it.ends_with("/qemu/105/migrate")), "{all:?}");
+        // Four trials, one before them or one after them where roles begin and end elsewhere.
+        assert!((4..=6).contains(&all.len()), "{all:?}");
+        let vm = world.vm(VMID).expect("it is there");
+        assert_eq!((vm.node.as_str(), vm.lock.as_deref(), vm.running), ("node2", None, true));
+    }
+    assert_eq!(cluster.left().await, (1, 1));
+    let answers = cluster.machines.on(0, &format!("ping -c 1 -W 5 {ADDRESS}"));
+    assert!(answers.contains("1 received"), "{answers}");
+    block_in_place(|| cluster.down());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_run_puts_it_back_and_goes_on() {
+    build::build().expect("built");
+    let sandbox = Sandbox::new();
+    let Some(mut cluster) = Cluster::up(&sandbox, true).await else { return };
+    somebodys_vm(&mut cluster, NAME).await;
+    // Memory is on its way for some seconds.
+    let file = sandbox.file("existing.yaml", &EXPERIMENT.replace("20 MiB/s", "1 MiB/s"));
+    let node = |cluster: &Cluster<'_>| {
+        let mut world = cluster.double.world();
+        let vm = world.vm(VMID).expect("it is there");
+        (vm.node.clone(), vm.lock.clone())
+    };
+    let ended = block_in_place(|| {
+        let mut running = cluster.experiment(file.as_str(), &[]);
+        running.line(|line| line.contains("[1/2]"));
+        running.until("a migration", || cluster.migrating());
+        running.signal(Signal::INT);
+        running.end()
+    });
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert_eq!(node(&cluster), ("node2".to_owned(), None), "{}", ended.stderr);
+    assert_eq!(cluster.left().await, (1, 1));
+    let (run, records) = cluster.records();
+    assert_eq!(records.len(), 1, "{}", ended.stderr);
+
+    // Somebody moved it meanwhile, or we were killed: it is put back where the run found it.
+    let home = run.home().expect("read").expect("written");
+    assert_eq!((home.vmid, home.name.as_str(), home.node.as_str()), (VMID, NAME, "node2"));
+    let client = cluster.double.root();
+    let elsewhere = lab::hypervisor::proxmox::guest::Existing {
+        vmid: VMID,
+        name: NAME.to_owned(),
+        home: "node1".to_owned(),
+    };
+    let moved = elsewhere.put_back(&client, std::time::Duration::from_secs(60)).await;
+    moved.expect("moved").expect("it was elsewhere");
+    block_in_place(|| cluster.resume(&run).succeed());
+    let records = run.records().expect("read").records;
+    assert_eq!(records.len(), 2);
+    records.iter().for_each(|record| assert_eq!(record.outcome, Outcome::Completed, "{record:?}"));
+    assert_eq!(node(&cluster), ("node2".to_owned(), None));
+    assert!(measured(&records[1], metric::SERVICE_GAP) > 0.0);
+    assert_eq!(cluster.left().await, (1, 1));
+
+    // An id alone opts nothing in.
+    let text = std::fs::read_to_string(&cluster.lab).expect("read").replace("web1", "web2");
+    std::fs::write(&cluster.lab, text).expect("written");
+    cluster.double.world().asked.clear();
+    let refused = block_in_place(|| cluster.experiment(file.as_str(), &[]).end());
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(refused.stderr.contains("its name is `web1`, not `web2`"), "{}", refused.stderr);
+    assert_eq!(changes(&cluster.double.world()), Vec::<String>::new());
+    block_in_place(|| cluster.down());
+}
