@@ -36,12 +36,12 @@ factors:
 ";
 
 /// It stands still: it is one of our guests' image that nobody has told what to do.
-async fn somebodys_vm(cluster: &mut Cluster<'_>, name: &str) {
+async fn somebodys_vm(cluster: &Cluster<'_>, memory_mib: u64) {
     let client = cluster.double.root();
     let spec = GuestSpec {
         ours: Ours { ids: VMID..=VMID, tag: "shop".to_owned() },
         name: NAME.to_owned(),
-        memory: Bytes(64 << 20),
+        memory: Bytes(memory_mib << 20),
         bridge: "vmbr0".to_owned(),
         mac: wire::mac_of_ipv4(ADDRESS.octets()),
         kvm: false,
@@ -57,7 +57,7 @@ async fn somebodys_vm(cluster: &mut Cluster<'_>, name: &str) {
     let vm = Guest::create(&client, "node2", &spec).await.expect("made");
     vm.start(&client).await.expect("started");
     cluster.double.world().asked.clear();
-    let guest = format!("  guest: {{ vmid: {VMID}, name: {name}, address: {ADDRESS} }}\n");
+    let guest = format!("  guest: {{ vmid: {VMID}, name: {NAME}, address: {ADDRESS} }}\n");
     let text = std::fs::read_to_string(&cluster.lab).expect("read") + &guest;
     std::fs::write(&cluster.lab, text).expect("written");
 }
@@ -92,8 +92,8 @@ fn completed(record: &Record) {
 async fn a_vm_that_one_has_is_migrated_and_put_back() {
     build::build().expect("built");
     let sandbox = Sandbox::new();
-    let Some(mut cluster) = Cluster::up(&sandbox, true).await else { return };
-    somebodys_vm(&mut cluster, NAME).await;
+    let Some(cluster) = Cluster::up(&sandbox, true).await else { return };
+    somebodys_vm(&cluster, 64).await;
     let experiment = format!("{EXPERIMENT}  transport: [insecure, secure]\n");
     let file = sandbox.file("existing.yaml", &experiment);
 
@@ -132,8 +132,6 @@ async fn a_vm_that_one_has_is_migrated_and_put_back() {
         assert_eq!((vm.node.as_str(), vm.lock.as_deref(), vm.running), ("node2", None, true));
     }
     assert_eq!(cluster.left().await, (1, 1));
-    let answers = cluster.machines.on(0, &format!("ping -c 1 -W 5 {ADDRESS}"));
-    assert!(answers.contains("1 received"), "{answers}");
     block_in_place(|| cluster.down());
 }
 
@@ -141,9 +139,9 @@ async fn a_vm_that_one_has_is_migrated_and_put_back() {
 async fn an_interrupted_run_puts_it_back_and_goes_on() {
     build::build().expect("built");
     let sandbox = Sandbox::new();
-    let Some(mut cluster) = Cluster::up(&sandbox, true).await else { return };
-    somebodys_vm(&mut cluster, NAME).await;
-    // Memory is on its way for some seconds.
+    let Some(cluster) = Cluster::up(&sandbox, true).await else { return };
+    // Its zero pages are on their way for some seconds.
+    somebodys_vm(&cluster, 1024).await;
     let file = sandbox.file("existing.yaml", &EXPERIMENT.replace("20 MiB/s", "1 MiB/s"));
     let node = |cluster: &Cluster<'_>| {
         let mut world = cluster.double.world();
@@ -162,6 +160,7 @@ async fn an_interrupted_run_puts_it_back_and_goes_on() {
     assert_eq!(cluster.left().await, (1, 1));
     let (run, records) = cluster.records();
     assert_eq!(records.len(), 1, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("may not be back"), "{}", ended.stderr);
 
     // Somebody moved it meanwhile, or we were killed: it is put back where the run found it.
     let home = run.home().expect("read").expect("written");

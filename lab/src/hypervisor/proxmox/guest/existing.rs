@@ -114,8 +114,8 @@ impl Existing {
     }
 
     /// Puts it back where it was found, by a live migration; gives that, and `None` if it is there.
-    /// A migration that we have begun and that still runs is ended before; anybody else's is waited
-    /// for.
+    /// A migration of it that we have begun and that still runs is cancelled in QEMU before, where we
+    /// may; it ends in either case, and so does whatever else is done with it.
     ///
     /// # Errors
     /// As for [`Self::bring`], and when it does not become free in time.
@@ -124,21 +124,25 @@ impl Existing {
         client: &Client,
         max_time: Duration,
     ) -> Result<Option<Migration>, Error> {
-        self.settle(client).await?;
+        self.settle(client, max_time).await?;
         self.bring(client, &self.home, max_time).await
     }
 
-    /// Ends migrations of it that we have begun, and waits for all other tasks of it.
-    async fn settle(&self, client: &Client) -> Result<(), Error> {
+    /// Waits until nothing is done with it. A task is ended for nobody's sake: what Proxmox's worker
+    /// leaves when it is killed at the wrong moment is a VM that stands still on its source.
+    async fn settle(&self, client: &Client, max_time: Duration) -> Result<(), Error> {
         let (id, who) = (self.vmid.to_string(), client.credentials().who());
         for task in client.cluster_tasks().await? {
             if task.upid.id() != id || task.status.is_some() {
                 continue;
             }
             if task.upid.kind() == "qmigrate" && task.upid.user() == who {
-                client.stop_task(&task.upid).await?;
+                // QEMU does nothing once all memory is sent; then the migration comes to its end.
+                let node = task.upid.node();
+                let _may_be_over = client.monitor(node, self.vmid, "migrate_cancel").await;
             }
-            client.follow(&task.upid, client.patience.pause, DEADLINE, |_| ()).await?;
+            let deadline = max_time + DEADLINE;
+            client.follow(&task.upid, client.patience.pause, deadline, |_| ()).await?;
         }
         let pause = client.patience.pause;
         let pauses = Pauses { first: pause, longest: pause * 4 };
