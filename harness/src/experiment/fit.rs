@@ -194,11 +194,11 @@ mod tests {
         assert!(words("transport: lab", &token).is_empty());
         assert_eq!(
             words(
-                "memory: [256 MiB, 1 GiB]\n  touch_rate: 0 pages/s\n  downtime_limit: 50 ms",
+                "memory: [256 MiB, 1 GiB]\n  touch_rate: 10 pages/s\n  downtime_limit: 50 ms",
                 &root
             ),
             [
-                "`touch_rate: 0 pages/s` cannot be had of a VM that one has",
+                "`touch_rate: 10 pages/s` cannot be had of a VM that one has",
                 "`downtime_limit: 50 ms` cannot be had of a VM that one has",
                 "`memory: 1 GiB` cannot be had of a VM that one has",
             ]

@@ -4,13 +4,14 @@
 //! value or the reason why it has none.
 
 mod disk;
+mod other;
 mod probes;
 mod proxmox;
 
 use super::{heartbeats, observed::Observed, witness::Beat};
 use crate::{
     metric,
-    record::{Measured, Metric, OtherGuest},
+    record::{Measured, Metric},
 };
 use lab::hypervisor::qemu::migration::{End, MigrationLog, Side};
 use serde_json::Value;
@@ -53,29 +54,8 @@ fn measured(value: f64, source: &str, resolution: f64) -> Found {
     Ok(Measured { value, unit: String::new(), source, resolution, interval: None })
 }
 
-/// Metrics of a workload of ours, and of what it says.
-const OF_WORKLOAD: [&str; 17] = [
-    metric::HEARTBEAT_DELAY,
-    metric::HEARTBEATS_LOST,
-    metric::UNEXPLAINED_PAGES,
-    metric::AMPLIFICATION,
-    metric::TOUCH_RATE_SET,
-    metric::TOUCH_RATE_BEFORE,
-    metric::TOUCH_RATE_DURING,
-    metric::GUEST_SLOWDOWN,
-    metric::HEARTBEAT_JITTER,
-    metric::PAGES_CHECKED,
-    metric::PAGES_WRONG,
-    metric::COUNTER_BEHIND,
-    metric::VERIFY_TIME,
-    metric::DISK_WRITE_RATE_DURING,
-    metric::DISK_GAP,
-    metric::DISK_BLOCKS_CHECKED,
-    metric::DISK_BLOCKS_WRONG,
-];
-
 fn find(name: &str, observed: &Observed) -> Found {
-    if let Some(other) = observed.guest.as_ref().filter(|_| OF_WORKLOAD.contains(&name)) {
+    if let Some(other) = observed.guest.as_ref().filter(|_| other::OF_WORKLOAD.contains(&name)) {
         return Err(other.why_unknown().to_owned());
     }
     match name {
@@ -121,7 +101,7 @@ fn find(name: &str, observed: &Observed) -> Found {
         metric::THROUGHPUT => throughput(observed),
         metric::NOMINAL_SPEED => {
             let ms = total(observed, "total-time")?;
-            measured(as_f64(memory_bytes(observed)?) / (ms / 1e3), "query-migrate", 1.0)
+            measured(as_f64(other::memory_bytes(observed)?) / (ms / 1e3), "query-migrate", 1.0)
         }
         metric::EXPECTED_DOWNTIME => expected_downtime(observed),
         metric::REMAINING => match &migration(observed)?.end {
@@ -161,15 +141,6 @@ fn find(name: &str, observed: &Observed) -> Found {
 )]
 const fn as_f64(value: u64) -> f64 {
     value as f64
-}
-
-fn memory_bytes(observed: &Observed) -> Result<u64, String> {
-    match &observed.guest {
-        None => Ok(observed.settings.memory.0),
-        Some(OtherGuest::Existing { memory_bytes, .. }) => {
-            memory_bytes.ok_or_else(|| "Proxmox does not say how much memory it has".to_owned())
-        }
-    }
 }
 
 fn migration(observed: &Observed) -> Result<&MigrationLog, String> {
