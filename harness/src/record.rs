@@ -72,6 +72,9 @@ pub enum OtherGuest {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         memory_bytes: Option<u64>,
     },
+    /// One of ours that nobody can tell anything, for its nodes are not reached by SSH: it stands
+    /// still. Memory and downtime limit are as the settings say.
+    Idle,
 }
 
 impl OtherGuest {
@@ -80,6 +83,9 @@ impl OtherGuest {
     pub fn has(&self, factor: &str) -> bool {
         match self {
             Self::Existing { .. } => factors::OF_MIGRATION.contains(&factor),
+            Self::Idle => {
+                factors::OF_MIGRATION.contains(&factor) || factors::OF_IDLE_GUEST.contains(&factor)
+            }
         }
     }
 
@@ -88,6 +94,7 @@ impl OtherGuest {
     pub const fn why_unknown(&self) -> &'static str {
         match self {
             Self::Existing { .. } => "it is a VM with a workload of its own",
+            Self::Idle => "nobody hears the guest: its nodes are not reached by SSH",
         }
     }
 }

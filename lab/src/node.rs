@@ -12,7 +12,7 @@ pub use self::process::{Exit, Process};
 use crate::{
     agent::Agent, provider::netns::Supervisor, shaping, spec::Link, ssh::Connection, units::BitRate,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fd::OwnedFd;
 use std::{net::Ipv4Addr, time::Duration};
@@ -55,7 +55,12 @@ pub(crate) enum Shell {
     Namespace(Supervisor),
     /// On another machine, by its agent.
     Agent(Connection),
+    /// Not at all: only its hypervisor's API is asked.
+    Nothing,
 }
+
+/// What is said of a node on which nothing can be run.
+const NO_SHELL: &str = "it is not reached by SSH";
 
 /// One of a process's standard streams.
 #[derive(Debug)]
@@ -134,6 +139,7 @@ impl Node {
         match &self.shell {
             Shell::Namespace(supervisor) => supervisor.spawn(&self.name, spawn).await,
             Shell::Agent(connection) => connection.agent().spawn(spawn).await,
+            Shell::Nothing => bail!("failed to start `{program}` on {}: {NO_SHELL}", self.name),
         }
         .with_context(|| format!("failed to start `{program}` on {}", self.name))
     }
@@ -144,6 +150,28 @@ impl Node {
         matches!(self.shell, Shell::Namespace(_))
     }
 
+    /// One of a cluster whose API alone is asked: nothing can be run there, and no address or device
+    /// of it is known.
+    pub(crate) fn by_api(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            guest_address: Ipv4Addr::UNSPECIFIED,
+            migration_address: Ipv4Addr::UNSPECIFIED,
+            storage_address: None,
+            guest_device: String::new(),
+            migration_device: String::new(),
+            tap: String::new(),
+            storage: None,
+            shell: Shell::Nothing,
+        }
+    }
+
+    /// Whether processes can be started there.
+    #[must_use]
+    pub const fn has_shell(&self) -> bool {
+        !matches!(self.shell, Shell::Nothing)
+    }
+
     /// Makes a file of this machine available on the node; gives its path there.
     ///
     /// # Errors
@@ -152,6 +180,7 @@ impl Node {
         match &self.shell {
             Shell::Namespace(_) => Ok(file.to_owned()),
             Shell::Agent(connection) => connection.agent().put(file).await,
+            Shell::Nothing => Err(anyhow!(NO_SHELL)),
         }
         .with_context(|| format!("failed to deliver {file} to {}", self.name))
     }
@@ -164,6 +193,7 @@ impl Node {
         match &self.shell {
             Shell::Namespace(_) => Ok(ClockOffset::NONE),
             Shell::Agent(connection) => connection.agent().clock_offset().await,
+            Shell::Nothing => Err(anyhow!(NO_SHELL)),
         }
         .with_context(|| format!("failed to read the clock of {}", self.name))
     }
@@ -173,7 +203,7 @@ impl Node {
     #[must_use]
     pub fn boot_id(&self) -> Option<String> {
         match &self.shell {
-            Shell::Namespace(_) => None,
+            Shell::Namespace(_) | Shell::Nothing => None,
             Shell::Agent(connection) => Some(connection.agent().about().boot_id.clone()),
         }
     }
@@ -187,6 +217,7 @@ impl Node {
         match &self.shell {
             Shell::Namespace(_) => bail!("{} starts anew with its lab only", self.name),
             Shell::Agent(connection) => connection.wait_until_back(old_boot_id, deadline).await,
+            Shell::Nothing => bail!("{}: {NO_SHELL}", self.name),
         }
     }
 
@@ -199,6 +230,7 @@ impl Node {
         match &self.shell {
             Shell::Namespace(_) => Ok(()),
             Shell::Agent(connection) => connection.reconnect(deadline).await,
+            Shell::Nothing => Err(anyhow!(NO_SHELL)),
         }
         .with_context(|| format!("failed to reach {} again", self.name))
     }
@@ -211,6 +243,7 @@ impl Node {
         match &self.shell {
             Shell::Namespace(_) => UnixStream::connect(path).await.map_err(Into::into),
             Shell::Agent(connection) => connection.agent().connect(path.as_str()).await,
+            Shell::Nothing => Err(anyhow!(NO_SHELL)),
         }
         .with_context(|| format!("failed to connect to {path} on {}", self.name))
     }
@@ -218,7 +251,7 @@ impl Node {
     /// The agent that the node is reached by now; `None` for a node that is this machine.
     pub(crate) fn agent(&self) -> Option<Agent> {
         match &self.shell {
-            Shell::Namespace(_) => None,
+            Shell::Namespace(_) | Shell::Nothing => None,
             Shell::Agent(connection) => Some(connection.agent()),
         }
     }
@@ -251,6 +284,8 @@ impl Node {
         let shaped = async {
             match rate {
                 Some(rate) => self.tc(shaping::arguments(device, rate)).await.map(drop),
+                // Nobody has shaped what nobody can reach.
+                None if !self.has_shell() => Ok(()),
                 None if shaping::is_ours(&self.tc(shaping::question(device)).await?) => {
                     self.tc(shaping::removal(device)).await.map(drop)
                 }

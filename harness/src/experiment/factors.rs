@@ -21,6 +21,9 @@ pub const GUEST_OWN: Bytes = Bytes(16 << 20);
 /// The factors that are of the migration and not of the guest.
 pub const OF_MIGRATION: &[&str] = &["link_rate", "bandwidth_limit", "network", "transport"];
 
+/// Those of a guest of ours that hold whether or not it can be told what to do.
+pub const OF_IDLE_GUEST: &[&str] = &["memory", "downtime_limit"];
+
 /// How much of the guest is filled: `working_set`, `memory` (all that it can fill), or a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Filled {

@@ -2,7 +2,7 @@
 
 use super::{
     Cell, Experiment,
-    factors::{Factors, OF_MIGRATION},
+    factors::{Factors, OF_IDLE_GUEST, OF_MIGRATION},
 };
 use crate::settings::{BandwidthLimit, MigrationNetwork, Settings};
 use lab::spec::{HypervisorKind, LabSpec};
@@ -26,7 +26,13 @@ pub fn misfits(experiment: &Experiment, lab: &LabSpec) -> Vec<Misfit> {
             HypervisorKind::Proxmox if lab.existing().is_some() => {
                 of_existing(&cell, is_root(lab), lab.has_ssh())
             }
-            HypervisorKind::Proxmox => on_proxmox(&cell.settings, is_root(lab)),
+            HypervisorKind::Proxmox => {
+                let mut found = on_proxmox(&cell.settings, is_root(lab));
+                if lab.api().is_some() && !lab.has_ssh() {
+                    found.extend(without_ssh(&cell));
+                }
+                found
+            }
         };
         for misfit in misfits {
             if !found.contains(&misfit) {
@@ -101,6 +107,29 @@ fn unshaped() -> Misfit {
     }
 }
 
+/// What cannot be asked of a guest that nobody can tell anything: any workload but none.
+fn without_ssh(cell: &Cell) -> Vec<Misfit> {
+    const HINT: &str = "leave it out: without SSH to the nodes nobody tells the guest what to do, and \
+                        it stands still; or give every node `ssh` below `hosts` in the lab file";
+    let usual = Factors::default().first().map(|levels| levels.texts()).unwrap_or_default();
+    let levels = cell.levels.texts().into_iter().zip(usual);
+    let asked = levels.filter(|((name, level), (_, usual))| {
+        let is_none = matches!(
+            (*name, level.as_str()),
+            ("touch_rate", "0 pages/s") | ("pattern", "idle") | ("content", "zero")
+        );
+        !OF_MIGRATION.contains(name) && !OF_IDLE_GUEST.contains(name) && level != usual && !is_none
+    });
+    let mut found: Vec<Misfit> = asked
+        .map(|((name, level), _)| Misfit {
+            what: format!("`{name}: {level}` needs SSH to the nodes"),
+            hint: HINT,
+        })
+        .collect();
+    found.extend(cell.settings.link_rate.map(|_| unshaped()));
+    found
+}
+
 /// What cannot be asked of a VM that somebody has: all that is the guest's own.
 fn of_existing(cell: &Cell, is_root: bool, has_ssh: bool) -> Vec<Misfit> {
     const LEAVE_OUT: &str = "leave it out: a VM that one has is migrated and nothing else; take the \
@@ -173,6 +202,22 @@ mod tests {
                 "only root@pam may choose `transport: secure`",
                 "only root@pam may choose `network: shared`",
                 "Proxmox VE takes a `bandwidth_limit` in whole MiB/s, not 1536 KiB/s"
+            ]
+        );
+    }
+
+    #[test]
+    fn without_ssh_a_guest_stands_still() {
+        let token = cluster("lab@pve!harness");
+        let quiet =
+            "memory: 64 MiB\n  touch_rate: 0 pages/s\n  pattern: idle\n  downtime_limit: 50 ms";
+        assert!(words(quiet, &token).is_empty());
+        assert!(words("memory: [64 MiB, 128 MiB]", &token).is_empty());
+        assert_eq!(
+            words("touch_rate: 10 pages/s\n  link_rate: 1 Gbit/s", &token),
+            [
+                "`touch_rate: 10 pages/s` needs SSH to the nodes",
+                "`link_rate` needs SSH to the nodes, whose links are shaped",
             ]
         );
     }

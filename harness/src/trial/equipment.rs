@@ -149,9 +149,13 @@ impl Equipment {
         }
     }
 
-    /// What a trial can do with its guest besides migrating it.
+    /// What a trial can do with its guest besides migrating it, by whether something can be run on
+    /// the nodes.
     #[must_use]
-    pub fn control(&self) -> Control {
+    pub fn control(&self, has_shell: bool) -> Control {
+        if !has_shell {
+            return Control::Nothing;
+        }
         match &self.hypervisor {
             Hypervisor::Proxmox(ProxmoxEquipment {
                 guest: ProxmoxGuest::Existing(existing),
@@ -161,9 +165,9 @@ impl Equipment {
         }
     }
 
-    /// What is migrated, where it is no guest that works as it is told.
+    /// What is migrated, where it is no guest that works as it is told; likewise.
     #[must_use]
-    pub fn other_guest(&self) -> Option<OtherGuest> {
+    pub fn other_guest(&self, has_shell: bool) -> Option<OtherGuest> {
         match &self.hypervisor {
             Hypervisor::Proxmox(ProxmoxEquipment {
                 guest: ProxmoxGuest::Existing(ExistingGuest { vm, memory_bytes, .. }),
@@ -173,6 +177,7 @@ impl Equipment {
                 name: vm.name.clone(),
                 memory_bytes: *memory_bytes,
             }),
+            _ if !has_shell => Some(OtherGuest::Idle),
             _ => None,
         }
     }

@@ -15,6 +15,10 @@ const COUNTER_DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the node cannot do it.
 pub async fn shape(lab: &RunningLab, node: &Node, order: &Order) -> Result<()> {
+    // Nothing can be run there; what would need it has been refused.
+    if !node.has_shell() {
+        return Ok(());
+    }
     let networks = &lab.spec.networks;
     let used = order.settings.network.link();
     let rate = |link: Link| {

@@ -48,6 +48,7 @@ use lab::{
         Vm,
         migration::{Sample, Side},
     },
+    node::Node,
 };
 use observed::Observed;
 use stages::Trial;
@@ -199,9 +200,13 @@ pub async fn run(
     intervention: Option<&dyn Intervention>,
     live: &mut (dyn FnMut(Live<'_>) + Send),
 ) -> Result<Finished, Lost> {
-    let host_load = nodes::ready(lab, order, equipment.node_patience, live).await?;
+    let has_shell = lab.nodes.iter().all(Node::has_shell);
+    let mut host_load = nodes::ready(lab, order, equipment.node_patience, live).await?;
     if let Hypervisor::Proxmox(proxmox) = &equipment.hypervisor {
         guest::ready(lab, proxmox, order, equipment.node_patience, live).await?;
+        if !has_shell {
+            host_load = guest::load(lab, proxmox, order).await;
+        }
     }
     let started = jiff::Timestamp::now();
     let by_proxmox = matches!(equipment.hypervisor, Hypervisor::Proxmox(_));
@@ -212,7 +217,7 @@ pub async fn run(
         equipment,
         order,
         intervention,
-        observed: Observed { by_proxmox, guest: equipment.other_guest(), ..observed },
+        observed: Observed { by_proxmox, guest: equipment.other_guest(has_shell), ..observed },
         watch: Stopwatch::start(),
         live,
     };

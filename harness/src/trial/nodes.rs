@@ -2,7 +2,10 @@
 
 use super::{Live, Lost, Order, back::back, clocks::Reading};
 use anyhow::{Context, Result};
-use lab::{RunningLab, facts, node::Node};
+use lab::{
+    RunningLab, facts,
+    node::{ClockOffset, Node},
+};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Source, target and witness.
@@ -25,7 +28,8 @@ pub async fn ready(
 ) -> Result<f64, Lost> {
     let begun = Instant::now();
     let mut highest: Option<f64> = None;
-    for node in of(lab, order).into_iter().flatten().filter(|node| !node.is_this_machine()) {
+    let others = |node: &&Node| !node.is_this_machine() && node.has_shell();
+    for node in of(lab, order).into_iter().flatten().filter(others) {
         let load = match facts::load(node).await {
             Ok(load) => load,
             Err(_) => {
@@ -61,7 +65,11 @@ pub async fn clocks(lab: &RunningLab, order: &Order) -> Result<[Reading; 3]> {
 }
 
 async fn clock(node: &Node) -> Result<Reading> {
-    let offset = node.clock_offset().await?;
+    // Nothing is timed by the clock of a node on which nothing can be run.
+    let offset = match node.has_shell() {
+        true => node.clock_offset().await?,
+        false => ClockOffset::NONE,
+    };
     let at_ns = i128::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())?;
     Ok(Reading { at_ns, offset })
 }

@@ -85,7 +85,7 @@ async fn watcher(trial: &Trial<'_>, witness: &Node) -> Result<Watcher> {
     let Trial { lab, equipment, order, .. } = trial;
     // Where it is already, nothing is sent.
     let observer = async || witness.deliver(&equipment.observer).await;
-    Ok(match equipment.control() {
+    Ok(match equipment.control(witness.has_shell()) {
         Control::Workload => {
             let address = lab.spec.networks.guest.guest_address(0);
             Watcher::Beats(Witness::start(witness, &observer().await?, address).await?)

@@ -42,6 +42,9 @@ async fn bring_up(
     tell: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Vec<Node>> {
     let connections = begun.connect().await?;
+    if connections.is_empty() {
+        return Ok(hosts::by_api(spec));
+    }
     if !spec.sets_up_hosts() {
         return machines::nodes(spec, connections).await;
     }

@@ -1,5 +1,6 @@
 //! What trials are made with on a cluster of Proxmox VE: its API, and what its nodes have.
 
+mod by_api;
 mod cd;
 mod existing;
 
@@ -12,6 +13,7 @@ use crate::{
     exit::{Exit, Failure, Result},
 };
 use anyhow::Context;
+use camino::Utf8PathBuf;
 use harness::{
     run_folder::{self, Home, NodeHost},
     settings::QemuName,
@@ -26,7 +28,7 @@ use lab::{
         },
         qemu::{Accelerator, find},
     },
-    node::Forward,
+    node::{Forward, Node},
     spec::LabSpec,
 };
 use std::{
@@ -93,16 +95,15 @@ pub async fn equip(
     let Access { client, forwards } = access;
     let proxmox = lab.spec.proxmox().context("the lab's hypervisor is not Proxmox VE")?;
     let is_root = client.credentials().is_root();
-    if !is_root {
+    let has_shell = lab.nodes.iter().all(Node::has_shell);
+    if !is_root || !has_shell {
         cd::check(&lab.spec, &client).await?;
     }
     let server = server_versions(lab, &client).await.map_err(refused)?;
-    let wanted = BTreeMap::from([(QemuName::lab(), None)]);
-    let all = on_nodes::look(lab, &wanted, &built).await.map_err(broken)?;
-    let first = all.first().context("a lab without nodes")?;
-    on_nodes::same_qemus(&all).map_err(broken)?;
-    let qemu = first.qemus.get(&QemuName::lab()).context("no QEMU takes part")?.clone();
-    let by_nodes = accelerator(&all);
+    let Nodes { hosts, qemu, warnings, accelerator: by_nodes, image } = match has_shell {
+        true => by_ssh(lab, &built).await.map_err(broken)?,
+        false => by_api::look(lab, &client).await.map_err(broken)?,
+    };
     let ids = proxmox.vmids;
     let chosen = match &proxmox.guest {
         Some(spec) => {
@@ -118,14 +119,17 @@ pub async fn equip(
             }
         }
         None => {
-            same_on_all(&lab.nodes, &first.guest).await.map_err(broken)?;
-            let boot = if is_root {
-                ProxmoxBoot::Kernel
-            } else {
-                let volume = cd::bring(&lab.spec, &client, &built.guest).await.map_err(broken)?;
-                ProxmoxBoot::Cd { volume }
+            let boot = match &image {
+                Some(image) if is_root => {
+                    same_on_all(&lab.nodes, image).await.map_err(broken)?;
+                    ProxmoxBoot::Kernel
+                }
+                _ => {
+                    let volume = cd::bring(&lab.spec, &client, &built.guest).await;
+                    ProxmoxBoot::Cd { volume: volume.map_err(broken)? }
+                }
             };
-            let monitor = is_root.then(MonitorFolder::default);
+            let monitor = (is_root && has_shell).then(MonitorFolder::default);
             Chosen {
                 guest: ProxmoxGuest::Own(OwnGuests { bridge: proxmox.bridge, boot, monitor }),
                 what: super::bare_metal(find::file_sha256(built.guest.as_std_path())?),
@@ -150,10 +154,35 @@ pub async fn equip(
         qemu,
         accelerator_reason,
         guest: chosen.what,
-        nodes: all.iter().map(node).collect(),
+        nodes: hosts,
         versions: BTreeMap::from([("qemu-server".to_owned(), server)]),
-        warnings: first.warnings.clone(),
+        warnings,
         forwards,
+    })
+}
+
+/// What the nodes are.
+struct Nodes {
+    hosts: Vec<NodeHost>,
+    qemu: run_folder::Qemu,
+    warnings: Vec<String>,
+    accelerator: (Accelerator, String),
+    /// The guest's image there, where it was sent.
+    image: Option<Utf8PathBuf>,
+}
+
+/// As they say themselves.
+async fn by_ssh(lab: &RunningLab, built: &Built) -> anyhow::Result<Nodes> {
+    let wanted = BTreeMap::from([(QemuName::lab(), None)]);
+    let all = on_nodes::look(lab, &wanted, built).await?;
+    let first = all.first().context("a lab without nodes")?;
+    on_nodes::same_qemus(&all)?;
+    Ok(Nodes {
+        hosts: all.iter().map(node).collect(),
+        qemu: first.qemus.get(&QemuName::lab()).context("no QEMU takes part")?.clone(),
+        warnings: first.warnings.clone(),
+        accelerator: accelerator(&all),
+        image: Some(first.guest.clone()),
     })
 }
 

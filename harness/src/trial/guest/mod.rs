@@ -3,7 +3,7 @@
 mod proxmox;
 mod qemu;
 
-pub use proxmox::{ExistingVm, OnProxmox, Told, ready, sweep};
+pub use proxmox::{ExistingVm, OnProxmox, Told, load, ready, sweep};
 pub use qemu::Pair;
 
 use super::{

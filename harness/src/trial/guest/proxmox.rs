@@ -6,7 +6,7 @@ mod removal;
 mod told;
 
 pub use existing::ExistingVm;
-pub use removal::{ready, sweep};
+pub use removal::{load, ready, sweep};
 pub use told::Told;
 
 use super::Migrated;
@@ -131,6 +131,9 @@ impl OnProxmox {
         let made = guest::Guest::create(client, &self.ends.source.name, &self.spec).await?;
         self.migration.vmid = made.vmid;
         self.vm.insert(made).start(client).await?;
+        if !self.ends.source.has_shell() {
+            self.ends.settled(self.migration.vmid).await?;
+        }
         Ok(())
     }
 

@@ -26,7 +26,7 @@ pub(super) const OF_WORKLOAD: [&str; 17] = [
 /// The guest's memory.
 pub(super) fn memory_bytes(observed: &Observed) -> Result<u64, String> {
     match &observed.guest {
-        None => Ok(observed.settings.memory.0),
+        None | Some(OtherGuest::Idle) => Ok(observed.settings.memory.0),
         Some(OtherGuest::Existing { memory_bytes, .. }) => {
             memory_bytes.ok_or_else(|| "Proxmox does not say how much memory it has".to_owned())
         }

@@ -7,7 +7,7 @@ use crate::{record::Measured, trial::observed::Observed};
 /// a guest is stopped, so the whole migration is looked at.
 pub(super) fn service_gap(observed: &Observed) -> Found {
     completed(observed)?;
-    let probes = observed.probes.as_ref().ok_or("nobody asks the guest's address for answers")?;
+    let probes = observed.probes.as_ref().ok_or("nobody asks the guest for answers")?;
     let quiet = observed.quiet.as_ref().ok_or("its address did not answer before its migration")?;
     let ns = |at_s: f64| u64::try_from(observed.observer_ns(at_s)?).ok();
     let (began_s, end_s) = (observed.began_s, observed.migration_s);

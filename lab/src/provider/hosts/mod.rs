@@ -76,7 +76,7 @@ pub struct Begun {
 /// When a lab of this name is up already.
 pub fn begin(spec: &LabSpec, lifetime: Lifetime, observer: &Utf8Path) -> Result<Begun> {
     let root = root()?;
-    let targets = targets(spec)?;
+    let targets = targets_if_any(spec)?;
     let _alone = state::lock(&root.join("labs.lock"))?;
     sweep(&root)?;
     let name = match lifetime {
@@ -304,7 +304,7 @@ pub async fn find(name: &str) -> Result<Option<RunningLab>> {
     let root = root()?;
     let folder = root.join(name);
     let Some(spec) = spec_of(&folder)? else { return Ok(None) };
-    let nodes = nodes(&spec, &targets(&spec)?, &Files::of(&root, name)).await?;
+    let nodes = nodes(&spec, &targets_if_any(&spec)?, &Files::of(&root, name)).await?;
     let keeper = running::Keeper::Hosts(Keeper { folder: folder.clone(), alone: None });
     Ok(Some(RunningLab { spec, folder, nodes, keeper }))
 }
@@ -334,8 +334,21 @@ async fn nodes(
     targets: &[(String, SshTarget)],
     files: &Files,
 ) -> Result<Vec<Node>> {
+    if targets.is_empty() {
+        return Ok(by_api(spec));
+    }
     let connections = machines::connect(targets, &files.observer()).await?;
     machines::nodes(spec, connections).await
+}
+
+/// The nodes of a cluster whose API alone is asked.
+pub fn by_api(spec: &LabSpec) -> Vec<Node> {
+    spec.nodes.iter().map(|name| Node::by_api(name)).collect()
+}
+
+/// The machines; none where a cluster's API alone is asked.
+fn targets_if_any(spec: &LabSpec) -> Result<Vec<(String, SshTarget)>> {
+    if spec.api().is_some() && !spec.has_ssh() { Ok(Vec::new()) } else { targets(spec) }
 }
 
 /// Where labs of machines have their folders.

@@ -6,10 +6,11 @@ use anyhow::{Context, Result, bail};
 use harness::{
     lab_check::{self, Asked, LabCheck, Needs, Rates, Severity, What, judge},
     link_check::{self, LinkCheck},
+    record::OtherGuest,
     settings::MigrationNetwork,
     trial::Hypervisor,
 };
-use lab::{RunningLab, units::BitRate};
+use lab::{RunningLab, node::Node, units::BitRate};
 use std::collections::BTreeSet;
 
 /// What was found.
@@ -41,10 +42,12 @@ fn refuse_taken(found: &LabCheck) -> Result<()> {
 /// When a link cannot be shaped, or somebody has an address of guests.
 pub async fn check(lab: &RunningLab, task: &Task, equipped: &Equipped) -> Result<Checked> {
     let equipment = &equipped.equipment;
-    let wants = match equipment.other_guest() {
+    let has_shell = lab.nodes.iter().all(Node::has_shell);
+    let wants = match equipment.other_guest(has_shell) {
         None => needs(&task.plan),
+        Some(OtherGuest::Idle) => needs(&task.plan),
         // It has its memory already, wherever it is.
-        Some(_) => Needs::default(),
+        Some(OtherGuest::Existing { .. }) => Needs::default(),
     };
     let asked = Asked {
         observer: &equipment.observer,
@@ -52,11 +55,21 @@ pub async fn check(lab: &RunningLab, task: &Task, equipped: &Equipped) -> Result
         rates: Rates::Shaped,
         needs: wants,
     };
-    let mut found = lab_check::check(lab, &asked).await;
-    if let Hypervisor::Proxmox(proxmox) = &equipment.hypervisor {
-        found = lab_check::check_cluster(&lab.spec, &proxmox.client, &wants, Some(found)).await;
-    }
+    let on_nodes = match has_shell {
+        true => Some(lab_check::check(lab, &asked).await),
+        false => None,
+    };
+    let mut found = match (&equipment.hypervisor, on_nodes) {
+        (Hypervisor::Proxmox(proxmox), on_nodes) => {
+            lab_check::check_cluster(&lab.spec, &proxmox.client, &wants, on_nodes).await
+        }
+        (Hypervisor::Qemu(_), Some(found)) => found,
+        (Hypervisor::Qemu(_), None) => bail!("the nodes are not reached by SSH"),
+    };
     refuse_taken(&found)?;
+    if !has_shell {
+        return Ok(Checked { links: Vec::new(), lab: found });
+    }
     let own = lab.spec.networks.migration.link_rate;
     let trials = task.plan.trials.iter();
     let wanted: BTreeSet<(MigrationNetwork, Option<BitRate>)> = trials

@@ -9,6 +9,7 @@ use harness::{run_folder::Home, trial::ExistingGuest};
 use lab::{
     RunningLab,
     hypervisor::proxmox::{Client, Error, guest::Existing},
+    node::Node,
     spec::ExistingSpec,
 };
 
@@ -57,8 +58,10 @@ pub async fn find(
         "VM {} ({}) on {node}, QEMU {qemu}: migrated and nothing else, and put back on {} at the end",
         vm.vmid, vm.name, vm.home
     ));
-    if spec.address.is_none() {
-        show::tell("`proxmox.guest` names no address: nobody times its outage");
+    if spec.address.is_none() || !lab.nodes.iter().all(Node::has_shell) {
+        show::tell(
+            "nobody times its outage: that takes its address in `proxmox.guest`, and SSH to the nodes",
+        );
     }
     Ok(Found {
         kind: format!("VM {} ({})", vm.vmid, vm.name),

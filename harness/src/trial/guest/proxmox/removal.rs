@@ -94,6 +94,18 @@ pub async fn ready(
     Ok(())
 }
 
+/// The highest load of a trial's nodes, one-minute average, as the API tells it; 0 where it does not.
+pub async fn load(lab: &RunningLab, equipment: &ProxmoxEquipment, order: &Order) -> f64 {
+    let mut highest = 0.0_f64;
+    for index in [order.source, order.target, order.witness] {
+        let Some(node) = lab.nodes.get(index) else { continue };
+        if let Ok(status) = equipment.client.node_status(&node.name).await {
+            highest = status.loadavg.first().copied().unwrap_or(0.0).max(highest);
+        }
+    }
+    highest
+}
+
 /// Why a cluster can take no guest now.
 struct NotReady {
     why: String,
