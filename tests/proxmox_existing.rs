@@ -191,3 +191,79 @@ async fn an_interrupted_run_puts_it_back_and_goes_on() {
     assert_eq!(changes(&cluster.double.world()), Vec::<String>::new());
     block_in_place(|| cluster.down());
 }
+
+/// Without SSH there is nobody on the nodes: guests of ours from their CD and a VM that one has are
+/// migrated all the same, by a token, and what nobody can tell is not told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_alone_is_enough_to_migrate() {
+    build::build().expect("built");
+    let sandbox = Sandbox::new();
+    let Some(cluster) = Cluster::up(&sandbox, false).await else { return };
+    let text = std::fs::read_to_string(&cluster.lab).expect("read");
+    let (before, rest) = text.split_once("hosts:\n").expect("it has machines");
+    let (_, after) = rest.split_once("networks:").expect("and networks");
+    std::fs::write(&cluster.lab, format!("{before}networks:{after}")).expect("written");
+    cluster.double.world().grant(9900..=9909);
+
+    let own = "
+name: api-only
+replicates: 1
+max_time: 60 s
+factors:
+  memory: 128 MiB
+  bandwidth_limit: 20 MiB/s
+  downtime_limit: 200 ms
+";
+    let busy = sandbox.file("busy.yaml", &format!("{own}  touch_rate: 10 pages/s\n"));
+    let refused = block_in_place(|| cluster.experiment(busy.as_str(), &[]).end());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`touch_rate: 10 pages/s` needs SSH"), "{}", refused.stderr);
+
+    let file = sandbox.file("api-only.yaml", own);
+    let ended = block_in_place(|| cluster.experiment(file.as_str(), &[]).end());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let (_, records) = cluster.records();
+    let [record] = &records[..] else { panic!("{records:?}") };
+    well_formed(record);
+    assert_eq!(record.outcome, Outcome::Completed, "{:?}", record.reason);
+    assert_eq!((record.guest.as_ref(), record.clocks), (Some(&OtherGuest::Idle), None));
+    assert_eq!(record.host_load, 0.84, "as the API tells it");
+    assert!(value(record, metric::PROXMOX_DOWNTIME).is_some());
+    for name in [metric::SERVICE_GAP, metric::WIRE_BYTES, metric::TOUCH_RATE_DURING] {
+        assert!(value(record, name).is_none(), "{name}");
+    }
+    assert_eq!(cluster.left().await, (0, 0));
+
+    somebodys_vm(&cluster, 64).await;
+    let limited = EXPERIMENT.replace("factors:\n  bandwidth_limit: 20 MiB/s\n", "");
+    let file = sandbox.file("existing.yaml", &limited);
+    let refused = block_in_place(|| cluster.experiment(file.as_str(), &[]).end());
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    for words in [
+        "lacks some on /vms/105: ",
+        "`pveum role add PrecopyLabMigrate --privs 'Sys.Audit VM.Audit VM.Migrate'`",
+    ] {
+        assert!(refused.stderr.contains(words), "no `{words}` in:\n{}", refused.stderr);
+    }
+    let needed = ["Sys.Audit", "VM.Audit", "VM.Migrate"];
+    let granted = needed.map(|privilege| (format!("/vms/{VMID}"), privilege.to_owned()));
+    cluster.double.world().granted.extend(granted);
+    let ended = block_in_place(|| cluster.experiment(file.as_str(), &[]).end());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let (_, records) = cluster.records();
+    assert_eq!(records.len(), 2);
+    for record in &records {
+        well_formed(record);
+        assert_eq!(record.outcome, Outcome::Completed, "{:?}", record.reason);
+        assert!(value(record, metric::PROXMOX_DOWNTIME).is_some());
+        assert!(value(record, metric::SERVICE_GAP).is_none());
+    }
+    {
+        let mut world = cluster.double.world();
+        let all = changes(&world);
+        assert!(all.iter().all(|it| it.ends_with("/qemu/105/migrate")), "{all:?}");
+        assert_eq!(world.vm(VMID).expect("it is there").node, "node2");
+    }
+    assert_eq!(cluster.left().await, (1, 1));
+    block_in_place(|| cluster.down());
+}

@@ -5,11 +5,17 @@ use super::{
     factors::{Factors, OF_IDLE_GUEST, OF_MIGRATION},
 };
 use crate::settings::{BandwidthLimit, MigrationNetwork, Settings};
-use lab::spec::{HypervisorKind, LabSpec};
+use camino::Utf8Path;
+use lab::{
+    spec::{HypervisorKind, LabSpec},
+    yaml::{self, FileError},
+};
 
 /// Something that the lab cannot do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
+    /// The factor.
+    pub factor: &'static str,
     /// What, in words.
     pub what: String,
     /// What helps.
@@ -43,6 +49,20 @@ pub fn misfits(experiment: &Experiment, lab: &LabSpec) -> Vec<Misfit> {
     found
 }
 
+/// As [`misfits`], each where it stands in the experiment's file, which was read before.
+///
+/// # Errors
+/// All of them.
+pub fn fits(path: &Utf8Path, lab: &LabSpec) -> Result<(), FileError> {
+    let parsed = yaml::parse::<Experiment>(path.as_str(), &yaml::read_text(path)?)?;
+    let found = misfits(&parsed.value, lab).into_iter();
+    let problems = found
+        .map(|Misfit { factor, what, hint }| parsed.problem(&["factors", factor], what).hint(hint));
+    let problems = problems.collect();
+    parsed.checked(problems)?;
+    Ok(())
+}
+
 /// Whether its API is asked by root@pam, who alone may choose how a guest is migrated: of a cluster
 /// that `lab-up` makes it is.
 fn is_root(lab: &LabSpec) -> bool {
@@ -54,20 +74,24 @@ fn on_qemu(settings: &Settings) -> Vec<Misfit> {
         return Vec::new();
     }
     let what = format!("plain QEMU does not migrate by `transport: {}`", settings.transport);
-    vec![Misfit { what, hint: "leave `transport` out, or take a lab with `hypervisor: proxmox`" }]
+    vec![Misfit {
+        factor: "transport",
+        what,
+        hint: "leave `transport` out, or take a lab with `hypervisor: proxmox`",
+    }]
 }
 
 fn on_proxmox(settings: &Settings, is_root: bool) -> Vec<Misfit> {
     let mut found = Vec::new();
-    let mut refuse = |what: String, hint| found.push(Misfit { what, hint });
+    let mut refuse = |factor, what: String, hint| found.push(Misfit { factor, what, hint });
     if !settings.qemu.is_lab() {
         let what =
             format!("Proxmox VE runs guests with its own QEMU, not with `{}`", settings.qemu);
-        refuse(what, "leave `qemu` out, or take a lab with `hypervisor: qemu`");
+        refuse("qemu", what, "leave `qemu` out, or take a lab with `hypervisor: qemu`");
     }
     if !settings.disk.is_none() {
         let what = "guests on Proxmox VE have no disk of their own yet".to_owned();
-        refuse(what, "leave `disk` out, or take a lab with `hypervisor: qemu`");
+        refuse("disk", what, "leave `disk` out, or take a lab with `hypervisor: qemu`");
     }
     found.extend(roots_own(settings, is_root));
     found.extend(whole_units(settings.bandwidth_limit, is_root));
@@ -80,11 +104,11 @@ fn roots_own(settings: &Settings, is_root: bool) -> Vec<Misfit> {
     let mut found = Vec::new();
     if !is_root && !settings.transport.is_lab() {
         let what = format!("only root@pam may choose `transport: {}`", settings.transport);
-        found.push(Misfit { what, hint: ROOT });
+        found.push(Misfit { factor: "transport", what, hint: ROOT });
     }
     if !is_root && settings.network == MigrationNetwork::Shared {
         let what = "only root@pam may choose `network: shared`".to_owned();
-        found.push(Misfit { what, hint: ROOT });
+        found.push(Misfit { factor: "network", what, hint: ROOT });
     }
     found
 }
@@ -94,6 +118,7 @@ fn whole_units(limit: BandwidthLimit, is_root: bool) -> Option<Misfit> {
     let BandwidthLimit::Capped(rate) = limit else { return None };
     let (unit, name) = if is_root { (1 << 10, "KiB/s") } else { (1 << 20, "MiB/s") };
     (!rate.0.is_multiple_of(unit)).then(|| Misfit {
+        factor: "bandwidth_limit",
         what: format!("Proxmox VE takes a `bandwidth_limit` in whole {name}, not {rate}"),
         hint: "take the nearest one",
     })
@@ -102,6 +127,7 @@ fn whole_units(limit: BandwidthLimit, is_root: bool) -> Option<Misfit> {
 /// A factor that needs the nodes.
 fn unshaped() -> Misfit {
     Misfit {
+        factor: "link_rate",
         what: "`link_rate` needs SSH to the nodes, whose links are shaped".to_owned(),
         hint: "leave `link_rate` out, or give every node `ssh` below `hosts` in the lab file",
     }
@@ -122,6 +148,7 @@ fn without_ssh(cell: &Cell) -> Vec<Misfit> {
     });
     let mut found: Vec<Misfit> = asked
         .map(|((name, level), _)| Misfit {
+            factor: name,
             what: format!("`{name}: {level}` needs SSH to the nodes"),
             hint: HINT,
         })
@@ -141,13 +168,13 @@ fn of_existing(cell: &Cell, is_root: bool, has_ssh: bool) -> Vec<Misfit> {
     for ((name, level), (_, usual)) in cell.levels.texts().into_iter().zip(usual) {
         if !OF_MIGRATION.contains(&name) && level != usual {
             let what = format!("`{name}: {level}` cannot be had of a VM that one has");
-            found.push(Misfit { what, hint: LEAVE_OUT });
+            found.push(Misfit { factor: name, what, hint: LEAVE_OUT });
         }
     }
     let limit = cell.settings.bandwidth_limit;
     if !is_root && limit != BandwidthLimit::Default {
         let what = format!("only root@pam may give a migration `bandwidth_limit: {limit}`");
-        found.push(Misfit { what, hint: ROOT });
+        found.push(Misfit { factor: "bandwidth_limit", what, hint: ROOT });
     }
     if !has_ssh && cell.settings.link_rate.is_some() {
         found.push(unshaped());

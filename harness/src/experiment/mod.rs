@@ -7,7 +7,7 @@ mod qemus;
 mod replicates;
 
 pub use factors::{Factors, Filled, GUEST_OWN, Levels, LinkRate, NAMES, Selection, fillable};
-pub use fit::{Misfit, misfits};
+pub use fit::{Misfit, fits, misfits};
 pub use qemus::Qemus;
 pub use replicates::{Percent, Precision, Replicates, UntilPrecise};
 

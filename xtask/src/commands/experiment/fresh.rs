@@ -10,7 +10,7 @@ use crate::{
 };
 use camino::Utf8PathBuf;
 use harness::{
-    experiment::Experiment,
+    experiment::{self, Experiment},
     plan::Plan,
     run_folder::{Host, MANIFEST_SCHEMA, Manifest, Qemu, RunFolder, RunWriter},
     settings::QemuName,
@@ -35,6 +35,7 @@ pub fn task(args: &ExperimentArgs, colors: ColorChoice) -> Result<Task> {
     let mut experiment = files::checked(read, colors, args.json)?;
     qemus::absolute(&mut experiment)?;
     let spec = files::checked(LabSpec::read(&lab_file(args)), colors, args.json)?;
+    files::checked(experiment::fits(&experiment_file(args), &spec), colors, args.json)?;
     let shard = args.shard.map(|shard| (shard.index, shard.count));
     let plan = plan(&experiment, Migrates::on(&spec), args.filter.as_deref(), shard)?;
     Ok(Task { experiment, spec, plan })
