@@ -7,6 +7,9 @@
 
 mod files;
 mod prepare;
+mod targets;
+
+pub use targets::by_api;
 
 use super::machines::{self, Glance, Links};
 use crate::{
@@ -20,6 +23,7 @@ use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use files::Files;
 use std::{fs, time::Duration};
+use targets::{targets, targets_if_any};
 
 /// The resolved lab file, in the lab's folder.
 const SPEC_FILE: &str = "lab.json";
@@ -341,16 +345,6 @@ async fn nodes(
     machines::nodes(spec, connections).await
 }
 
-/// The nodes of a cluster whose API alone is asked.
-pub fn by_api(spec: &LabSpec) -> Vec<Node> {
-    spec.nodes.iter().map(|name| Node::by_api(name)).collect()
-}
-
-/// The machines; none where a cluster's API alone is asked.
-fn targets_if_any(spec: &LabSpec) -> Result<Vec<(String, SshTarget)>> {
-    if spec.api().is_some() && !spec.has_ssh() { Ok(Vec::new()) } else { targets(spec) }
-}
-
 /// Where labs of machines have their folders.
 fn root() -> Result<Utf8PathBuf> {
     let root = state::data_root()?.join("hosts");
@@ -386,23 +380,4 @@ fn sweep(root: &Utf8Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The machines, in the order of the lab's nodes.
-fn targets(spec: &LabSpec) -> Result<Vec<(String, SshTarget)>> {
-    let hosts = spec.hosts.as_ref().filter(|_| spec.has_ssh()).context(
-        "the lab's machines are not reached by SSH, and only so can they be used\n\nhint: give \
-         every node `ssh` in the lab file; `cargo xtask lab-check` needs none",
-    )?;
-    spec.nodes
-        .iter()
-        .map(|node| {
-            let host = hosts.get(node).with_context(|| format!("{node} has no machine"))?;
-            // Labs need root: they make devices, mount file systems and shape links.
-            let place =
-                host.ssh.clone().with_context(|| format!("{node} is not reached by SSH"))?;
-            let (config, host, sudo) = (host.ssh_config.clone(), place, true);
-            Ok((node.clone(), SshTarget { config, host, sudo }))
-        })
-        .collect()
 }
