@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::unix::pipe,
     sync::{mpsc, watch},
     time::timeout,
@@ -72,12 +72,8 @@ impl Witness {
         let mut ready = String::new();
         let read = timeout(READY_DEADLINE, lines.read_line(&mut ready)).await;
         let Some(wall_offset_ns) = read.ok().and_then(|_| parse_ready(&ready)) else {
-            process.kill();
-            let mut words = String::new();
-            if let Some(mut stderr) = process.stderr.take() {
-                let _whatever_it_said = stderr.read_to_string(&mut words).await;
-            }
-            bail!("the observer on {} did not come up: {}", node.name, words.trim());
+            let words = process.last_words().await;
+            bail!("the observer on {} did not come up: {words}", node.name);
         };
         let beats = Arc::new(Mutex::new(Vec::new()));
         let (news_sender, news) = watch::channel(0);
