@@ -23,10 +23,6 @@ use wire::{Config, Message, State};
 const BOOT_DEADLINE: Duration = Duration::from_secs(20);
 /// For the guest to answer a request.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-/// For the gate to open, beyond the time that its window spans. A shared machine is busy with
-/// others for seconds at a time, and waiting costs less than a trial without a measurement. No longer
-/// where guests are slow: what is not steady by then is not going to be.
-const GATE_PATIENCE: Duration = Duration::from_secs(30);
 /// The guest fills and verifies at least this fast, or it is dead, bytes per second.
 const SLOWEST_BYTES_PER_S: u64 = 16 << 20;
 
@@ -146,10 +142,13 @@ async fn gate(witness: &mut Witness, order: &Order) -> Stage<gate::Opened> {
         touch_pages_per_s: order.settings.touch_rate.0,
         disk_blocks_per_s: order.settings.disk_write_rate.0,
         interval: order.heartbeat_interval,
+        steadiness: order.gate,
     };
+    // No longer where guests are slow: what is not steady by then is not going to be.
+    let deadline = gate::span(&asked) + order.gate.patience();
     let mut verdict = gate::Verdict::TooEarly;
     let opened = witness
-        .watch(0, gate::span(&asked) + GATE_PATIENCE, |beats| {
+        .watch(0, deadline, |beats| {
             verdict = gate::judge(beats, &asked);
             match &verdict {
                 gate::Verdict::Open(opened) => Some(*opened),
