@@ -7,6 +7,7 @@ use crate::{
         Sandbox, build,
         check::{verified, well_formed},
         cluster::Cluster,
+        lax,
     },
 };
 use harness::record::{Outcome, Record};
@@ -43,7 +44,7 @@ async fn a_target_that_is_lost_costs_its_trial_and_no_more() {
     build::build().expect("built");
     let sandbox = Sandbox::new();
     let Some(mut cluster) = Cluster::up(&sandbox, true).await else { return };
-    let file = sandbox.file("faults.yaml", EXPERIMENT);
+    let file = sandbox.file("faults.yaml", &lax(EXPERIMENT));
     let target = block_in_place(|| {
         let mut running = cluster.experiment(file.as_str(), &[]);
         let (_, target) = running.until("a migration", || cluster.migrating());
@@ -71,7 +72,8 @@ async fn an_interrupted_run_leaves_nothing_and_goes_on() {
     build::build().expect("built");
     let sandbox = Sandbox::new();
     let Some(cluster) = Cluster::up(&sandbox, true).await else { return };
-    let file = sandbox.file("faults.yaml", &EXPERIMENT.replace("replicates: 2", "replicates: 1"));
+    let file =
+        sandbox.file("faults.yaml", &lax(EXPERIMENT).replace("replicates: 2", "replicates: 1"));
     let ended = block_in_place(|| {
         let mut running = cluster.experiment(file.as_str(), &[]);
         running.until("a migration", || cluster.migrating());
@@ -97,7 +99,7 @@ async fn a_worker_that_is_killed_costs_its_trial_and_no_more() {
     build::build().expect("built");
     let sandbox = Sandbox::new();
     let Some(cluster) = Cluster::up(&sandbox, true).await else { return };
-    let file = sandbox.file("faults.yaml", EXPERIMENT);
+    let file = sandbox.file("faults.yaml", &lax(EXPERIMENT));
     cluster.double.world().kills_worker = true;
     block_in_place(|| cluster.experiment(file.as_str(), &[]).succeed());
     let (_, records) = cluster.records();
@@ -123,7 +125,7 @@ async fn what_passes_is_waited_for() {
     build::build().expect("built");
     let sandbox = Sandbox::new();
     let Some(cluster) = Cluster::up(&sandbox, true).await else { return };
-    let file = sandbox.file("faults.yaml", EXPERIMENT);
+    let file = sandbox.file("faults.yaml", &lax(EXPERIMENT));
     let page = Reply::html(502, "Bad Gateway", "<html><body>Bad Gateway</body></html>");
     let away = Reply::bare(595, "Connection refused");
     block_in_place(|| {
