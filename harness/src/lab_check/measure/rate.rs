@@ -24,7 +24,7 @@ const SHAPED_MS: u64 = 250;
 const UNLIMITED_MS: u64 = 100;
 /// A flood takes no longer than this, or something is wrong: what lies in the sender's socket has
 /// to go over the slowest link.
-const FLOOD_DEADLINE: Duration = Duration::from_secs(20);
+const FLOOD_DEADLINE: Duration = Duration::from_secs(60);
 /// Times that a link is flooded whose rate is not what it should be: a machine that is busy for a
 /// moment is no fault of the link.
 const TRIES: u32 = 3;
