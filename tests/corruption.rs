@@ -4,6 +4,7 @@
 use crate::support::{
     Sandbox, build,
     check::{measured, verified, well_formed},
+    lax,
     order::order,
     processes,
     program::program,
@@ -105,7 +106,7 @@ async fn flipped_and_not() {
         guest: built.guest,
         observer: built.observer,
     };
-    let experiment = Experiment::parse("flip.yaml", EXPERIMENT).expect("valid");
+    let experiment = Experiment::parse("flip.yaml", &lax(EXPERIMENT)).expect("valid");
     let spec = LabSpec::parse("flip-lab.yaml", LAB).expect("valid");
     let plan = Plan::new(&experiment, spec.nodes.len());
     let lab = netns::up(spec, Lifetime::Ephemeral, &program()).expect("up");

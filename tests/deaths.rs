@@ -4,6 +4,7 @@
 use crate::support::{
     DEADLINE, Sandbox,
     check::{verified, well_formed},
+    lax,
     plan::Plan,
     processes::{self, Part},
     program::ends_within,
@@ -29,7 +30,7 @@ factors:
 /// Kills a part of the first trial while it migrates; gives both records.
 fn killed(part: Part) -> [Record; 2] {
     let sandbox = Sandbox::new();
-    let mut running = sandbox.experiment(&sandbox.file("deaths.yaml", EXPERIMENT));
+    let mut running = sandbox.experiment(&sandbox.file("deaths.yaml", &lax(EXPERIMENT)));
     let parts = running.until("a migration", || processes::migrating(&sandbox.state()));
     assert!(parts[&part].kill());
     running.succeed();
@@ -79,7 +80,7 @@ fn an_observer_that_dies_is_a_failed_trial_and_no_dead_guest() {
 #[test]
 fn a_supervisor_that_dies_ends_the_run_which_can_be_resumed() {
     let sandbox = Sandbox::new();
-    let file = sandbox.file("deaths.yaml", EXPERIMENT);
+    let file = sandbox.file("deaths.yaml", &lax(EXPERIMENT));
     let plan = Plan::of(&sandbox, &file);
     let mut running = sandbox.experiment(&file);
     running.line(|line| line.starts_with("[1/2] "));
@@ -106,7 +107,7 @@ fn a_supervisor_that_dies_ends_the_run_which_can_be_resumed() {
 #[test]
 fn a_harness_that_dies_takes_its_processes_along() {
     let sandbox = Sandbox::new();
-    let file = sandbox.file("deaths.yaml", EXPERIMENT);
+    let file = sandbox.file("deaths.yaml", &lax(EXPERIMENT));
     let plan = Plan::of(&sandbox, &file);
     let mut running = sandbox.experiment(&file);
     running.line(|line| line.starts_with("[1/2] "));

@@ -4,6 +4,7 @@
 use crate::support::{
     Sandbox, build,
     check::{measured, value, verified, well_formed},
+    lax,
     order::order,
     processes,
     program::program,
@@ -50,7 +51,7 @@ const NEVER_DONE: u64 = 6000;
 fn a_disk_arrives_whole() {
     let sandbox = Sandbox::new();
     let lab = sandbox.file("lab.yaml", LAB);
-    let file = sandbox.file("disk.yaml", EXPERIMENT);
+    let file = sandbox.file("disk.yaml", &lax(EXPERIMENT));
     experiment(&sandbox, &file, &lab, &[]);
     let records = sandbox.run().records().expect("read").records;
     assert_eq!(records.len(), 2);
@@ -93,7 +94,8 @@ exec {qemu} "$@"
     );
     let qemu = sandbox.script("qemu", &script);
     let lab = sandbox.file("lab.yaml", LAB);
-    let file = sandbox.file("disk.yaml", &EXPERIMENT.replace("replicates: 2", "replicates: 1"));
+    let file =
+        sandbox.file("disk.yaml", &lax(EXPERIMENT).replace("replicates: 2", "replicates: 1"));
     experiment(&sandbox, &file, &lab, &[("PRECOPY_QEMU", qemu.as_str())]);
     let records = sandbox.run().records().expect("read").records;
     let [record] = &records[..] else { panic!("{records:?}") };
@@ -166,7 +168,7 @@ async fn flipped() {
         guest: built.guest,
         observer: built.observer,
     };
-    let experiment = Experiment::parse("disk.yaml", EXPERIMENT).expect("valid");
+    let experiment = Experiment::parse("disk.yaml", &lax(EXPERIMENT)).expect("valid");
     let spec = LabSpec::parse("lab.yaml", LAB).expect("valid");
     let plan = Plan::new(&experiment, spec.nodes.len());
     let lab = netns::up(spec, Lifetime::Ephemeral, &program()).expect("up");

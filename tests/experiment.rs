@@ -4,6 +4,7 @@
 use crate::support::{
     Sandbox,
     check::{measured, value, verified, well_formed},
+    lax,
 };
 use harness::{
     metric,
@@ -22,16 +23,17 @@ factors:
   link_rate: 1 Gbit/s
 ";
 
-/// The working set is touched at 1.3 times what the link carries.
+/// The working set is touched at three times what the link carries, so that it is even when the
+/// machine is busy with others.
 const BUSY: &str = "
 name: busy
 replicates: 1
 max_time: 2 s
 factors:
   memory: 128 MiB
-  working_set: 64 MiB
+  working_set: 16 MiB
   touch_rate: 20000 pages/s
-  link_rate: 500 Mbit/s
+  link_rate: 200 Mbit/s
   downtime_limit: 50 ms
 ";
 
@@ -41,7 +43,7 @@ const PAGE: f64 = 4096.0;
 #[test]
 fn a_calm_guest_converges_and_is_measured() {
     let sandbox = Sandbox::new();
-    let ended = sandbox.experiment(&sandbox.file("calm.yaml", CALM)).succeed();
+    let ended = sandbox.experiment(&sandbox.file("calm.yaml", &lax(CALM))).succeed();
     let run = sandbox.run();
     let records = run.records().expect("read");
     assert!(records.faults.is_empty(), "{:?}", records.faults);
@@ -134,7 +136,7 @@ fn files_are_there(run: &RunFolder) {
 #[test]
 fn a_guest_that_dirties_faster_than_the_link_carries_does_not_converge() {
     let sandbox = Sandbox::new();
-    sandbox.experiment(&sandbox.file("busy.yaml", BUSY)).succeed();
+    sandbox.experiment(&sandbox.file("busy.yaml", &lax(BUSY))).succeed();
     let run = sandbox.run();
     let records = run.records().expect("read").records;
     let [record] = &records[..] else { panic!("{records:#?}") };

@@ -1,6 +1,6 @@
 //! A lab of machines that are reached by SSH, as a user works with it.
 
-use crate::support::{Sandbox, build, machines::Machines};
+use crate::support::{Sandbox, build, lax, machines::Machines};
 use serde_json::Value;
 
 /// The guest network's address on a bridge, as on a hypervisor.
@@ -95,8 +95,8 @@ async fn links_are_shaped_where_they_leave_and_guests_addresses_are_free() {
     let lab = machines.lab("shaped", "", "");
     let experiment = sandbox.file(
         "shared.yaml",
-        "name: shared\nreplicates: 1\nfactors:\n  memory: 128 MiB\n  working_set: 8 MiB\n  \
-         touch_rate: 1000 pages/s\n  link_rate: 400 Mbit/s\n  network: shared\n",
+        &lax("name: shared\nreplicates: 1\nfactors:\n  memory: 128 MiB\n  working_set: 8 MiB\n  \
+             touch_rate: 1000 pages/s\n  link_rate: 400 Mbit/s\n  network: shared\n"),
     );
     let run = || {
         let (runs, baselines) = (sandbox.runs(), sandbox.baselines());

@@ -1,7 +1,7 @@
 //! Ctrl-C in the middle of a trial: what is finished is kept, everything is taken down, and the
 //! run can be gone on with.
 
-use crate::support::{Sandbox, check::well_formed, plan::Plan, processes};
+use crate::support::{Sandbox, check::well_formed, lax, plan::Plan, processes};
 use harness::record::Record;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -24,7 +24,7 @@ factors:
 #[test]
 fn an_interrupted_run_keeps_what_is_finished_and_goes_on() {
     let sandbox = Sandbox::new();
-    let file = sandbox.file("interrupted.yaml", EXPERIMENT);
+    let file = sandbox.file("interrupted.yaml", &lax(EXPERIMENT));
     let plan = Plan::of(&sandbox, &file);
     assert_eq!(plan.trials.len(), 4);
 

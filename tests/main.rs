@@ -3,6 +3,7 @@
 //! One at a time, whatever runs them ([`support::Sandbox`]), because two migrations side by side
 //! would disturb each other. None is timed: a slow machine is no failure.
 
+mod advise;
 mod cd;
 mod corruption;
 mod deaths;

@@ -5,7 +5,7 @@
 use crate::support::{
     Running, Sandbox,
     check::{measured, verified, well_formed},
-    processes,
+    lax, processes,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use harness::{
@@ -53,15 +53,13 @@ fn three_virtual_machines_are_a_lab() {
     assert!(preview.stdout.contains("no step would act"), "{}", preview.stdout);
 
     let before = lab.sent();
-    let records = lab.experiment("whole", &shipped("experiments/nested.yaml"), |running| running);
+    let file = sandbox.file("nested.yaml", &nested());
+    let records = lab.experiment("whole", &file, |running| running);
     let after = lab.sent();
     assert_eq!(records.len(), 6);
-    let completed = sound(&records);
-    // A machine that is busy with others shuts the gate; what gets through it must be right.
-    assert!(completed > 0, "none of 6 completed");
-    eprintln!("{completed} of 6 completed");
+    records.iter().for_each(sound);
     let moved = |device: &str| after[device] - before[device];
-    let streams: f64 = records.iter().filter_map(stream_bytes).sum();
+    let streams: f64 = records.iter().map(|record| measured(record, metric::STREAM_BYTES)).sum();
     assert!(moved(MIGRATION) >= streams, "{} of {streams} bytes", moved(MIGRATION));
     // Heartbeats and requests alone go over the other one. (The check before an experiment sends
     // over the migration network, too, so that figure alone would not tell.)
@@ -120,7 +118,7 @@ impl Nested<'_> {
     /// A node dies in the first of two trials, and is made to run again for the second. Gives what
     /// was said of its start.
     fn loses_a_node(&self) -> String {
-        let text = fs::read_to_string(shipped("experiments/nested.yaml")).expect("read");
+        let text = nested();
         let two = text.replace("[100 pages/s, 400 pages/s]", "100 pages/s");
         let two =
             two.replace("replicates: 3", "replicates: 2").replace("name: nested", "name: lost");
@@ -142,9 +140,7 @@ impl Nested<'_> {
         });
         let [lost, next] = &records[..] else { panic!("expected two records: {records:#?}") };
         assert_eq!(lost.outcome, Outcome::Failed, "{lost:#?}");
-        // That its guest beat there is what matters: the gate may have found a noisy machine.
-        eprintln!("after the loss: {:?}", next.outcome);
-        sound(&records[1..]);
+        sound(next);
         one
     }
 
@@ -180,29 +176,21 @@ impl Nested<'_> {
     }
 }
 
-/// How many trials completed, all of them with everything intact. On a noisy machine the gate may
-/// refuse one, which is the trial's honest end; there is no other.
-fn sound(records: &[Record]) -> usize {
-    let mut completed = 0;
-    for record in records {
-        well_formed(record);
-        match record.outcome {
-            Outcome::Completed => {
-                verified(record);
-                assert!(measured(record, metric::DISK_BLOCKS_CHECKED) > 0.0);
-                assert_eq!(measured(record, metric::DISK_BLOCKS_WRONG), 0.0);
-                completed += 1;
-            }
-            Outcome::Invalid => eprintln!("invalid: {:?}", record.reason),
-            other => panic!("{other:?}: {record:#?}"),
-        }
-    }
-    completed
+/// The trial completed with everything intact.
+fn sound(record: &Record) {
+    well_formed(record);
+    assert_eq!(record.outcome, Outcome::Completed, "{record:#?}");
+    verified(record);
+    assert!(measured(record, metric::DISK_BLOCKS_CHECKED) > 0.0);
+    assert_eq!(measured(record, metric::DISK_BLOCKS_WRONG), 0.0);
 }
 
-/// What a trial has sent, where it migrated.
-fn stream_bytes(record: &Record) -> Option<f64> {
-    (record.outcome == Outcome::Completed).then(|| measured(record, metric::STREAM_BYTES))
+/// The shipped experiment, for a machine that is busy with others, too.
+fn nested() -> String {
+    let text = fs::read_to_string(shipped("experiments/nested.yaml")).expect("read");
+    let patient = text.replace("max_time: 30 s", "max_time: 120 s");
+    assert_ne!(text, patient);
+    lax(&patient)
 }
 
 fn shipped(path: &str) -> Utf8PathBuf {

@@ -4,6 +4,7 @@
 use crate::support::{
     Running, Sandbox, build,
     check::{verified, well_formed},
+    lax,
 };
 use camino::Utf8Path;
 use harness::record::Outcome;
@@ -37,7 +38,7 @@ fn an_ordinary_user_migrates() {
     }
     let sandbox = Sandbox::new();
     let built = build::build().expect("built");
-    let file = sandbox.file("nobody.yaml", EXPERIMENT);
+    let file = sandbox.file("nobody.yaml", &lax(EXPERIMENT));
     let lab = sandbox.file("nobody-lab.yaml", LAB);
     for (from, name) in [(&built.guest, "guest"), (&built.observer, "observer")] {
         fs::copy(from, sandbox.path().join(name)).expect("copied");

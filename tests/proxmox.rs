@@ -6,6 +6,7 @@ use crate::{
     support::{
         Sandbox, build,
         check::{measured, value, verified, well_formed},
+        lax,
         order::order,
         program::program,
     },
@@ -72,7 +73,7 @@ impl Cluster {
         let folder = tempfile::tempdir().expect("a folder");
         let mut real = Real::find(Utf8Path::from_path(folder.path()).expect("UTF-8").to_owned())?;
         let spec = LabSpec::parse("lab.yaml", LAB).expect("valid");
-        let experiment = Experiment::parse("on-proxmox.yaml", EXPERIMENT).expect("valid");
+        let experiment = Experiment::parse("on-proxmox.yaml", &lax(EXPERIMENT)).expect("valid");
         let plan = Plan::new(&experiment, spec.nodes.len());
         let lab = netns::up(spec, Lifetime::Ephemeral, &program()).expect("up");
         let place = |node: &Node| (node.name.clone(), Place::Node(node.clone()));

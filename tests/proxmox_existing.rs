@@ -7,15 +7,12 @@ use crate::{
         Sandbox, build,
         check::{measured, value, well_formed},
         cluster::Cluster,
+        lax,
     },
 };
 use harness::{
     metric,
     record::{Metric, OtherGuest, Outcome, Record},
-};
-use lab::{
-    hypervisor::proxmox::guest::{Boot, Guest, GuestSpec, Ours},
-    units::Bytes,
 };
 use rustix::process::Signal;
 use std::net::Ipv4Addr;
@@ -35,28 +32,9 @@ factors:
   bandwidth_limit: 20 MiB/s
 ";
 
-/// It stands still: it is one of our guests' image that nobody has told what to do.
+/// A VM of somebody's, which the lab file names.
 async fn somebodys_vm(cluster: &Cluster<'_>, memory_mib: u64) {
-    let client = cluster.double.root();
-    let spec = GuestSpec {
-        ours: Ours { ids: VMID..=VMID, tag: "shop".to_owned() },
-        name: NAME.to_owned(),
-        memory: Bytes(memory_mib << 20),
-        bridge: "vmbr0".to_owned(),
-        mac: wire::mac_of_ipv4(ADDRESS.octets()),
-        kvm: false,
-        boot: Boot::Kernel {
-            file: build::build().expect("built").guest,
-            command_line: String::new(),
-        },
-        monitor: None,
-        arguments: Vec::new(),
-        migrate_downtime: None,
-        migrate_speed_mib_s: None,
-    };
-    let vm = Guest::create(&client, "node2", &spec).await.expect("made");
-    vm.start(&client).await.expect("started");
-    cluster.double.world().asked.clear();
+    cluster.somebodys_vm(VMID, NAME, "node2", ADDRESS, memory_mib).await;
     let guest = format!("  guest: {{ vmid: {VMID}, name: {NAME}, address: {ADDRESS} }}\n");
     let text = std::fs::read_to_string(&cluster.lab).expect("read") + &guest;
     std::fs::write(&cluster.lab, text).expect("written");
@@ -95,7 +73,7 @@ async fn a_vm_that_one_has_is_migrated_and_put_back() {
     let Some(cluster) = Cluster::up(&sandbox, true).await else { return };
     somebodys_vm(&cluster, 64).await;
     let experiment = format!("{EXPERIMENT}  transport: [insecure, secure]\n");
-    let file = sandbox.file("existing.yaml", &experiment);
+    let file = sandbox.file("existing.yaml", &lax(&experiment));
 
     // What would change the VM is refused, with its place.
     let own = sandbox.file("own.yaml", &format!("{EXPERIMENT}  touch_rate: 100 pages/s\n"));
@@ -142,7 +120,7 @@ async fn an_interrupted_run_puts_it_back_and_goes_on() {
     let Some(cluster) = Cluster::up(&sandbox, true).await else { return };
     // Its zero pages are on their way for some seconds.
     somebodys_vm(&cluster, 1024).await;
-    let file = sandbox.file("existing.yaml", &EXPERIMENT.replace("20 MiB/s", "1 MiB/s"));
+    let file = sandbox.file("existing.yaml", &lax(EXPERIMENT).replace("20 MiB/s", "1 MiB/s"));
     let node = |cluster: &Cluster<'_>| {
         let mut world = cluster.double.world();
         let vm = world.vm(VMID).expect("it is there");
@@ -236,7 +214,7 @@ factors:
 
     somebodys_vm(&cluster, 64).await;
     let limited = EXPERIMENT.replace("factors:\n  bandwidth_limit: 20 MiB/s\n", "");
-    let file = sandbox.file("existing.yaml", &limited);
+    let file = sandbox.file("existing.yaml", &lax(&limited));
     let refused = block_in_place(|| cluster.experiment(file.as_str(), &[]).end());
     assert_eq!(refused.code, Some(4), "{}", refused.stderr);
     for words in [

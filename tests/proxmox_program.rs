@@ -7,6 +7,7 @@ use crate::{
         Sandbox, build,
         check::{measured, value, verified, well_formed},
         cluster::Cluster,
+        lax,
     },
 };
 use harness::{
@@ -44,7 +45,7 @@ async fn an_experiment_runs_on_a_cluster_that_one_has() {
     let sandbox = Sandbox::new();
     let Some(cluster) = Cluster::up(&sandbox, true).await else { return };
     let experiment = format!("{EXPERIMENT}  transport: [insecure, secure]\n");
-    let file = sandbox.file("on-proxmox.yaml", &experiment);
+    let file = sandbox.file("on-proxmox.yaml", &lax(&experiment));
 
     // A plan asks nobody, and needs no password.
     let lab = cluster.lab.as_str();
@@ -94,7 +95,7 @@ async fn a_token_that_may_do_no_more_than_it_must_is_enough() {
     let sandbox = Sandbox::new();
     let Some(cluster) = Cluster::up(&sandbox, false).await else { return };
     let experiment = EXPERIMENT.replace("replicates: 2", "replicates: 1");
-    let file = sandbox.file("by-token.yaml", &experiment);
+    let file = sandbox.file("by-token.yaml", &lax(&experiment));
     let run = || block_in_place(|| cluster.experiment(file.as_str(), &[]).end());
 
     // All that is missing is said before anything is uploaded, each with what helps.

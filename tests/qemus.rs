@@ -4,6 +4,7 @@ use crate::support::{
     Sandbox,
     bad_qemu::BadQemu,
     check::{verified, well_formed},
+    lax,
 };
 use harness::record::{Outcome, Program, Record};
 use lab::process::Command;
@@ -42,7 +43,7 @@ fn a_guest_moves_between_qemus() {
     let (started, path) = (sandbox.path().join("started"), installed.path.display());
     let text = format!("#!/bin/sh\necho \"$@\" >> {started}\nexec {path} \"$@\"\n");
     let again = sandbox.script("again", &text);
-    let file = sandbox.file("qemus.yaml", EXPERIMENT);
+    let file = sandbox.file("qemus.yaml", &lax(EXPERIMENT));
     let (runs, baselines) = (sandbox.runs(), sandbox.baselines());
     let given = format!("again={again}");
     let args = [
@@ -112,7 +113,7 @@ fn completed(record: &Record) {
 #[test]
 fn a_qemu_that_is_not_there_is_an_invalid_input() {
     let sandbox = Sandbox::new();
-    let file = sandbox.file("qemus.yaml", EXPERIMENT);
+    let file = sandbox.file("qemus.yaml", &lax(EXPERIMENT));
     let runs = sandbox.runs();
     let baselines = sandbox.baselines();
     let args =
@@ -141,7 +142,7 @@ fn a_calm_guest_moves_from_an_old_qemu_to_a_new_one_and_back() {
     let old = sandbox.script("old", &bad.starter());
     let version = Command::new(old.as_str()).arg("--version").run().expect("it starts").text();
     assert!(version.contains("version 7.2"), "{version}");
-    let file = sandbox.file("old-to-new.yaml", OLD_TO_NEW);
+    let file = sandbox.file("old-to-new.yaml", &lax(OLD_TO_NEW));
     let lab = sandbox.file("lab.yaml", LAB);
     let (runs, baselines) = (sandbox.runs(), sandbox.baselines());
     let given = format!("old={old}");

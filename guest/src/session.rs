@@ -169,6 +169,11 @@ impl Session {
     }
 
     fn verify(&mut self, from: Peer, request: u32, now_ns: u64) -> Option<Message> {
+        if let Some(accepted) = &self.accepted
+            && !wire::is_of_same_trial(accepted.request, request)
+        {
+            return None;
+        }
         let (workload, verifying) = match &mut self.activity {
             Activity::Waiting | Activity::Filling(_) => {
                 return Some(Message::Refused { request, refusal: Refusal::NotSteady });

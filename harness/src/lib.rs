@@ -26,4 +26,5 @@ pub mod settings;
 pub mod statistics;
 pub mod stopping;
 pub mod summary;
+pub mod ticks;
 pub mod trial;

@@ -210,6 +210,7 @@ impl Script<'_> {
             witness: planned.witness,
             guest_seed: planned.guest_seed,
             heartbeat_interval: self.experiment.heartbeat_interval.duration(),
+            gate: self.experiment.gate,
             max_time: self.experiment.max_time.duration(),
         }
     }

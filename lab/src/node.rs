@@ -18,8 +18,8 @@ use rustix::fd::OwnedFd;
 use std::{net::Ipv4Addr, time::Duration};
 use tokio::{io::AsyncReadExt, net::UnixStream};
 
-/// `tc` takes milliseconds.
-const SHAPING_DEADLINE: Duration = Duration::from_secs(10);
+/// `tc` takes milliseconds, and a second or two on an emulated node.
+const SHAPING_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The tap device of the guest, on nodes of ours: namespaces, and machines set up by a playbook.
 pub const GUEST_TAP: &str = "guest0";

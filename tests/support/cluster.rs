@@ -2,12 +2,16 @@
 //! double of the API that runs true QEMUs on them.
 
 use super::{
-    Running, Sandbox,
+    Running, Sandbox, build,
     machines::{Machines, NODES},
 };
 use crate::pve::{Double, PASSWORD, Place, Real, TOKEN, TOKEN_SECRET, World};
 use camino::Utf8PathBuf;
 use harness::{record::Record, run_folder::RunFolder};
+use lab::{
+    hypervisor::proxmox::guest::{Boot, Guest, GuestSpec, Ours},
+    units::Bytes,
+};
 use serde_json::{Value, json};
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -74,6 +78,11 @@ impl<'a> Cluster<'a> {
         self.experiment_as(PASSWORD, file, more)
     }
 
+    /// Asks for advice.
+    pub fn advise(&self, more: &[&str]) -> Running {
+        self.start(&[&["advise", "--lab", self.lab.as_str()], more].concat(), PASSWORD)
+    }
+
     /// Goes on with a run.
     pub fn resume(&self, run: &RunFolder) -> Running {
         let baselines = self.sandbox.baselines();
@@ -85,6 +94,38 @@ impl<'a> Cluster<'a> {
     fn start(&self, arguments: &[&str], password: &str) -> Running {
         let secrets = [("PRECOPY_PVE_PASSWORD", password), ("PRECOPY_PVE_TOKEN", TOKEN_SECRET)];
         self.sandbox.start_with(arguments, &secrets)
+    }
+
+    /// Somebody's VM, running. It stands still: it is our guest's image that nobody has told what to
+    /// do.
+    pub async fn somebodys_vm(
+        &self,
+        vmid: u32,
+        name: &str,
+        node: &str,
+        address: Ipv4Addr,
+        memory_mib: u64,
+    ) {
+        let client = self.double.root();
+        let spec = GuestSpec {
+            ours: Ours { ids: vmid..=vmid, tag: "shop".to_owned() },
+            name: name.to_owned(),
+            memory: Bytes(memory_mib << 20),
+            bridge: "vmbr0".to_owned(),
+            mac: wire::mac_of_ipv4(address.octets()),
+            kvm: false,
+            boot: Boot::Kernel {
+                file: build::build().expect("built").guest,
+                command_line: String::new(),
+            },
+            monitor: None,
+            arguments: Vec::new(),
+            migrate_downtime: None,
+            migrate_speed_mib_s: None,
+        };
+        let vm = Guest::create(&client, node, &spec).await.expect("made");
+        vm.start(&client).await.expect("started");
+        self.double.world().asked.clear();
     }
 
     /// Records of the run that was begun last.

@@ -25,4 +25,13 @@ pub use sandbox::Sandbox;
 use std::time::Duration;
 
 /// No step of a test takes as long, or something hangs.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_secs(300);
+
+/// An experiment whose gate opens on a machine that is busy with others, too: its test asks what
+/// becomes of guests, not how quiet the machine is.
+pub fn lax(experiment: &str) -> String {
+    format!(
+        "{experiment}gate: {{ touch_rate: 70 %, disk_write_rate: 40 %, heartbeats_lost: 30 %, \
+         spacing: 500, patience: 60 s }}\n"
+    )
+}

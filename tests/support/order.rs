@@ -18,6 +18,7 @@ pub fn order(experiment: &Experiment, plan: &Plan, index: usize) -> Order {
         witness: planned.witness,
         guest_seed: planned.guest_seed,
         heartbeat_interval: experiment.heartbeat_interval.duration(),
+        gate: experiment.gate,
         max_time: experiment.max_time.duration(),
     }
 }

@@ -18,7 +18,7 @@ pub mod pattern;
 pub use content::Page;
 pub use message::{
     Config, Content, DecodeError, DiskVerification, Heartbeat, Layout, MAX_MESSAGE_BYTES, Message,
-    Pattern, Refusal, State, Verification,
+    Pattern, Refusal, State, Verification, is_of_same_trial,
 };
 pub use pace::{CATCH_UP_MS, Grid, Pace};
 

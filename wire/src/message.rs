@@ -3,7 +3,9 @@
 //! Layout: magic `PCL2` (the digit is the version of the format), one byte of kind, then the
 //! fields in the order of their declaration.
 //! Requests carry a `request` number that the answer repeats, so that a request can be sent
-//! again until it is answered: the guest answers a repeated number without acting twice.
+//! again until it is answered: the guest answers a repeated number without acting twice. Each trial
+//! counts on from a number of its own, because a datagram for a guest that is gone may reach the next
+//! one at the same address: see [`is_of_same_trial`].
 
 mod codec;
 
@@ -155,6 +157,17 @@ pub enum Refusal {
     NotSteady,
     /// More blocks asked for than the guest's disk has, or it has none.
     TooManyBlocks,
+}
+
+/// Requests of one trial, and many more.
+const REQUESTS: u32 = 1000;
+
+/// Whether a request is of the trial that had its guest configured by the request `configured`. What
+/// another trial asked may have waited, for the address to be resolved, until there was a guest
+/// again.
+#[must_use]
+pub const fn is_of_same_trial(configured: u32, request: u32) -> bool {
+    request.wrapping_sub(configured) < REQUESTS
 }
 
 /// A datagram between guest and observer.

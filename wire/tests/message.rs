@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use wire::{
     Config, Content, DecodeError, DiskVerification, Heartbeat, Layout, MAX_MESSAGE_BYTES, Message,
-    Pattern, Refusal, State, Verification,
+    Pattern, Refusal, State, Verification, is_of_same_trial,
 };
 
 fn heartbeat() -> impl Strategy<Value = Heartbeat> {
@@ -106,6 +106,17 @@ fn message() -> impl Strategy<Value = Message> {
         (any::<u32>(), refusal)
             .prop_map(|(request, refusal)| Message::Refused { request, refusal }),
     ]
+}
+
+#[test]
+fn what_another_trial_asked_is_not_of_this_one() {
+    for configured in [0, 7, u32::MAX] {
+        let after = |count: u32| is_of_same_trial(configured, configured.wrapping_add(count));
+        assert!(after(0) && after(1) && after(999));
+        assert!(!after(1000));
+        // A microsecond earlier, and an hour.
+        assert!(!after(1_u32.wrapping_neg()) && !after(3_600_000_000_u32.wrapping_neg()));
+    }
 }
 
 proptest! {

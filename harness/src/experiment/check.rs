@@ -3,6 +3,7 @@
 mod cells;
 mod levels;
 mod replicates;
+mod steadiness;
 
 use super::{Experiment, Selection, qemus};
 use lab::{
@@ -77,6 +78,7 @@ fn top(parsed: &Parsed<Experiment>, problems: &mut Vec<Problem>) {
         &HEARTBEAT_INTERVAL,
         problems,
     );
+    steadiness::check(parsed, problems);
 }
 
 /// Refuses what lies outside of the range; its name is the last step of `path`.

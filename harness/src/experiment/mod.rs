@@ -5,11 +5,13 @@ pub(crate) mod factors;
 mod fit;
 mod qemus;
 mod replicates;
+mod steadiness;
 
 pub use factors::{Factors, Filled, GUEST_OWN, Levels, LinkRate, NAMES, Selection, fillable};
 pub use fit::{Misfit, fits, misfits};
 pub use qemus::Qemus;
 pub use replicates::{Percent, Precision, Replicates, UntilPrecise};
+pub use steadiness::Steadiness;
 
 use crate::claim::Claim;
 use crate::judge::Rules;
@@ -52,6 +54,11 @@ pub struct Experiment {
     /// Time between two heartbeats of a guest, 1 ms to 100 ms. Default: 1 ms.
     #[serde(default = "default_heartbeat_interval")]
     pub heartbeat_interval: Millis,
+    /// How steady a guest must be before it is migrated, such as `{ touch_rate: 5 % }`: for machines
+    /// that are never quiet. Default: 2 % of the touch rate, 5 % of the disk's, 5 heartbeat
+    /// intervals, 1 % of the heartbeats lost, within 30 s.
+    #[serde(default, skip_serializing_if = "Steadiness::is_default")]
+    pub gate: Steadiness,
     /// How its runs are judged: metrics with their margins, such as `{ total_time: 3 % }`; `off`
     /// takes one out. Default: `total_time` and `stream_bytes` 5 %, `vcpu_pause` 25 %.
     #[serde(default, skip_serializing_if = "Rules::is_default")]

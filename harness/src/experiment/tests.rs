@@ -28,6 +28,12 @@ const BAD: &[(&str, &str)] = &[
     ("level_twice", "factors: { memory: [256 MiB, 1 GiB, 0.25 GiB] }\n"),
     ("seed_negative", "seed: -1\n"),
     ("max_time", "max_time: 2 h\nheartbeat_interval: 1 s\n"),
+    ("gate", "gate: { touch_rate: 0 %, spacing: 1, patience: 2 h, heartbeats: 5 % }\n"),
+    (
+        "gate_ranges",
+        "gate: { touch_rate: 0 %, disk_write_rate: 101 %, spacing: 1, patience: 2 h }\n",
+    ),
+    ("gate_word", "gate: lax\n"),
     ("memory", "factors:\n  memory: [32 MiB, 256 MiB, 4 GiB, 262145 KiB]\n"),
     ("sizes", "factors: { working_set: [0 MiB, 5 KiB], filled: [4 GiB] }\n"),
     (
@@ -199,6 +205,15 @@ fn a_gate_is_what_is_said_and_the_rest_of_the_default() {
         ),
         ["total_time 0.03", "stream_bytes 0.05", "service_gap 0.3", "guest_slowdown 2.5"]
     );
+}
+
+#[test]
+fn a_trials_gate_is_what_is_said_and_the_rest_of_the_default() {
+    assert!(good("").gate.is_default());
+    let asked = good("gate: { touch_rate: 7.5 %, patience: 2 min }\n").gate;
+    let Steadiness { touch_rate, patience, .. } = asked;
+    assert_eq!((touch_rate.to_string(), patience.to_string()), ("7.5 %".into(), "2 min".into()));
+    assert_eq!(asked, Steadiness { touch_rate, patience, ..Steadiness::default() });
 }
 
 #[test]

@@ -200,12 +200,21 @@ impl Subject {
             let value = manifest.experiment.get(name)?.as_str()?;
             Some((name.to_owned(), value.to_owned()))
         });
+        // Written only where it is not as strict as a measurement wants it.
+        let gate = manifest.experiment.get("gate").and_then(serde_json::Value::as_object);
+        let gate = gate.map(|gate| {
+            let asked = gate.iter().map(|(name, value)| match value.as_str() {
+                Some(text) => format!("{name} {text}"),
+                None => format!("{name} {value}"),
+            });
+            ("gate".to_owned(), asked.collect::<Vec<_>>().join(", "))
+        });
         let machine = manifest.machine.clone().map(|machine| ("machine".to_owned(), machine));
         Self {
             programs: programs.collect(),
             kernel: kernels(manifest),
             policy: String::new(),
-            settings: of_experiment.chain(machine).collect(),
+            settings: of_experiment.chain(gate).chain(machine).collect(),
             harness,
         }
     }

@@ -1,5 +1,9 @@
 use super::*;
-use crate::{experiment::Experiment, plan::Plan, record::Metric};
+use crate::{
+    experiment::{Experiment, Steadiness},
+    plan::Plan,
+    record::Metric,
+};
 use std::{collections::BTreeSet, time::Duration};
 
 fn experiment(text: &str) -> Experiment {
@@ -31,6 +35,7 @@ fn orders(experiment: &Experiment, plan: &Plan) -> Vec<Order> {
         witness: planned.witness,
         guest_seed: planned.guest_seed,
         heartbeat_interval: Duration::from_millis(1),
+        gate: experiment.gate,
         max_time: experiment.max_time.duration(),
     };
     plan.trials.iter().map(order).collect()
@@ -128,6 +133,7 @@ fn deviations_are_those_of_real_trials_and_blocks() {
             witness: 2,
             guest_seed: 0,
             heartbeat_interval: Duration::ZERO,
+            gate: Steadiness::default(),
             max_time: Duration::from_secs(30),
         };
         let scenario = scenario(&order, &lab);

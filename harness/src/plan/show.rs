@@ -60,6 +60,9 @@ fn heading(out: &mut String, plan: &Plan, experiment: &Experiment, lab_link_rate
         "seed {}, policy {}, at most {} a migration, a heartbeat each {}",
         experiment.seed, experiment.policy, experiment.max_time, experiment.heartbeat_interval,
     );
+    if !experiment.gate.is_default() {
+        let _ = writeln!(out, "the gate asks for {}", experiment.gate);
+    }
     if let Some(first) = plan.cells.first() {
         let held: Vec<String> = first
             .levels

@@ -18,11 +18,12 @@ use lab::{
 use std::time::Duration;
 use wire::Message;
 
-/// For the guest to beat again after its move.
-const BEAT_DEADLINE: Duration = Duration::from_secs(5);
+/// For the guest to beat again after its move. A machine whose processors are taken stands still for
+/// seconds, and a dead guest is seldom enough to be waited for.
+const BEAT_DEADLINE: Duration = Duration::from_secs(15);
 /// For the guest's disk to take [`WRITES_AFTER`] writes after its move, beyond the time in which
 /// they fall due. A storage that is busy with others takes its time.
-const DISK_DEADLINE: Duration = Duration::from_secs(10);
+const DISK_DEADLINE: Duration = Duration::from_secs(30);
 /// Disk writes that the guest is seen to do after its move: more than may have been in flight (4),
 /// which the source has done and the guest only learns of now.
 const WRITES_AFTER: u32 = 8;

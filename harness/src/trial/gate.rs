@@ -5,6 +5,7 @@
 //! passes, until the deadline. Nothing here waits or measures: it looks at beats.
 
 use super::witness::Beat;
+use crate::experiment::Steadiness;
 use std::time::Duration;
 use wire::State;
 
@@ -12,18 +13,9 @@ use wire::State;
 pub const MIN_BEATS: usize = 1000;
 /// Time that a window spans at least.
 pub const MIN_SPAN: Duration = Duration::from_secs(1);
-/// Achieved touch rate over asked touch rate, less 1, at most.
-pub const RATE_TOLERANCE: f64 = 0.02;
-/// Achieved disk write rate over asked one, less 1, at most. More than for touches: a storage
-/// answers when it does, and of the fewest writes of a window those in flight are 2 %.
-pub const DISK_RATE_TOLERANCE: f64 = 0.05;
 /// Touches, and disk writes, that must be due within a window, so that one more or less is half a
 /// percent.
 const MIN_DUE: f64 = 200.0;
-/// Beat spacing at the 99th percentile, in intervals, at most: an outage is known to about this.
-const MAX_P99_INTERVALS: f64 = 5.0;
-/// Share of beats that may be missing from a window.
-const MAX_LOST: f64 = 0.01;
 
 /// What the guest was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +26,8 @@ pub struct Asked {
     pub disk_blocks_per_s: u32,
     /// From one beat to the next.
     pub interval: Duration,
+    /// How much of that it must do, and how steadily.
+    pub steadiness: Steadiness,
 }
 
 /// What the gate found in the window it opened on.
@@ -111,7 +105,7 @@ fn judge_window(beats: &[Beat], first: usize, asked: &Asked) -> Verdict {
     let seconds = (end.observer_ns - begin.observer_ns) as f64 / 1e9;
     let achieved = end.pages_written.saturating_sub(begin.pages_written) as f64 / seconds;
     let off = deviation(achieved, asked.touch_pages_per_s);
-    if off.abs() > RATE_TOLERANCE {
+    if off.abs() > asked.steadiness.touch_rate.fraction() {
         return Verdict::Closed(format!(
             "the workload touched {achieved:.0} pages/s instead of {} pages/s ({:+.1} %)",
             asked.touch_pages_per_s,
@@ -126,7 +120,7 @@ fn judge_window(beats: &[Beat], first: usize, asked: &Asked) -> Verdict {
     }
     let written = end.disk_writes.saturating_sub(begin.disk_writes) as f64 / seconds;
     let off = deviation(written, asked.disk_blocks_per_s);
-    if off.abs() > DISK_RATE_TOLERANCE {
+    if off.abs() > asked.steadiness.disk_write_rate.fraction() {
         return Verdict::Closed(format!(
             "the disk took {written:.0} blocks/s instead of {} blocks/s ({:+.1} %)",
             asked.disk_blocks_per_s,
@@ -135,7 +129,7 @@ fn judge_window(beats: &[Beat], first: usize, asked: &Asked) -> Verdict {
     }
     let sent = end.sequence.saturating_sub(begin.sequence) as f64;
     let lost = 1.0 - (window.len() - 1) as f64 / sent.max(1.0);
-    if lost > MAX_LOST {
+    if lost > asked.steadiness.heartbeats_lost.fraction() {
         return Verdict::Closed(format!("{:.1} % of the heartbeats did not arrive", lost * 100.0));
     }
     let mut spacing: Vec<u64> = window
@@ -145,7 +139,7 @@ fn judge_window(beats: &[Beat], first: usize, asked: &Asked) -> Verdict {
     spacing.sort_unstable();
     let (interval_ms, p99_ms) =
         (asked.interval.as_secs_f64() * 1e3, percentile(&spacing, 0.99) / 1e6);
-    if p99_ms > MAX_P99_INTERVALS * interval_ms {
+    if p99_ms > f64::from(asked.steadiness.spacing) * interval_ms {
         return Verdict::Closed(format!(
             "the heartbeats were not steady: 1 in 100 came {p99_ms:.1} ms or more after the one before, \
              instead of {interval_ms:.0} ms"
@@ -175,6 +169,7 @@ fn percentile(sorted: &[u64], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Percent;
 
     /// Judges a guest that was asked for so many pages per second, and for no disk.
     fn judge(beats: &[Beat], touch_pages_per_s: u32) -> Verdict {
@@ -182,7 +177,9 @@ mod tests {
     }
 
     fn asked(touch_pages_per_s: u32, disk_blocks_per_s: u32) -> Asked {
-        Asked { touch_pages_per_s, disk_blocks_per_s, interval: Duration::from_millis(1) }
+        let interval = Duration::from_millis(1);
+        let steadiness = Steadiness::default();
+        Asked { touch_pages_per_s, disk_blocks_per_s, interval, steadiness }
     }
 
     fn beats(count: u64, pages_per_beat: f64) -> Vec<Beat> {
@@ -237,6 +234,31 @@ mod tests {
             beat.observer_ns += (beat.sequence / 50) * 8_000_000;
         }
         assert!(matches!(judge(&rough, 5000), Verdict::Closed(_)));
+    }
+
+    #[test]
+    fn what_is_asked_less_strictly_opens_it() {
+        let mut lossy = beats(1600, 4.5);
+        lossy.retain(|beat| beat.sequence % 50 != 0);
+        for beat in &mut lossy {
+            beat.observer_ns += (beat.sequence / 50) * 8_000_000;
+        }
+        let strict = Steadiness::default();
+        let lax = Steadiness {
+            touch_rate: Percent(40_000),
+            heartbeats_lost: Percent(5_000),
+            spacing: 20,
+            ..strict
+        };
+        let opens = |steadiness| {
+            let asked = Asked { steadiness, ..asked(5000, 0) };
+            matches!(super::judge(&lossy, &asked), Verdict::Open(_))
+        };
+        assert!(opens(lax));
+        // Each by itself keeps it closed.
+        assert!(!opens(Steadiness { touch_rate: strict.touch_rate, ..lax }));
+        assert!(!opens(Steadiness { heartbeats_lost: strict.heartbeats_lost, ..lax }));
+        assert!(!opens(Steadiness { spacing: strict.spacing, ..lax }));
     }
 
     #[test]

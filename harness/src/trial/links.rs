@@ -6,7 +6,7 @@ use lab::{RunningLab, node::Node, spec::Link};
 use std::time::Duration;
 
 /// What reading a counter may take.
-const COUNTER_DEADLINE: Duration = Duration::from_secs(10);
+const COUNTER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Shapes both links of a node that takes part: the one that the guest is migrated over to the
 /// trial's rate, which is by default that of the migration network whichever link it is, and the

@@ -12,8 +12,6 @@ use crate::record::Outcome;
 use lab::hypervisor::qemu::migration::{End, Side};
 use std::time::Duration;
 
-/// For the guest's address to answer steadily before its migration.
-const QUIET_DEADLINE: Duration = Duration::from_secs(30);
 /// For it to answer again after its move.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -39,16 +37,17 @@ pub async fn stages(
 
 /// Waits until the guest's address answers steadily.
 async fn quiet(trial: &Trial<'_>, prober: &mut Prober) -> Stage<Quiet> {
-    let interval = trial.order.heartbeat_interval;
+    let (interval, gate) = (trial.order.heartbeat_interval, trial.order.gate);
+    let lost = gate.heartbeats_lost.fraction();
     let mut why = String::new();
-    let look = |probes: &super::silence::Probes| match probes.quiet(interval) {
+    let look = |probes: &super::silence::Probes| match probes.quiet(interval, lost) {
         Ok(quiet) => Some(quiet),
         Err(not_yet) => {
             why = not_yet;
             None
         }
     };
-    let quiet = prober.watch(QUIET_DEADLINE, look).await.map_err(failed)?;
+    let quiet = prober.watch(gate.patience(), look).await.map_err(failed)?;
     quiet.ok_or_else(|| {
         let why = format!("the guest's address does not answer steadily: {why}");
         Ended::new(Outcome::Invalid, why)

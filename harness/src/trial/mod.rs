@@ -37,6 +37,7 @@ pub use equipment::{
 };
 
 use crate::{
+    experiment::Steadiness,
     prediction,
     record::{Outcome, Record, Roles, SCHEMA},
     series::{self, Series},
@@ -80,6 +81,8 @@ pub struct Order {
     pub guest_seed: u64,
     /// From one heartbeat to the next.
     pub heartbeat_interval: Duration,
+    /// How steady the guest must be before it is migrated.
+    pub gate: Steadiness,
     /// When a migration that does not converge is cancelled.
     pub max_time: Duration,
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncBufReadExt, BufReader},
     net::unix::pipe,
     sync::watch,
     time::timeout,
@@ -54,12 +54,8 @@ impl Prober {
         let read = timeout(READY_DEADLINE, lines.read_line(&mut ready)).await;
         let Some(wall_offset_ns) = read.ok().and_then(|_| super::witness::parse_ready(&ready))
         else {
-            process.kill();
-            let mut words = String::new();
-            if let Some(mut stderr) = process.stderr.take() {
-                let _whatever_it_said = stderr.read_to_string(&mut words).await;
-            }
-            bail!("the observer on {} did not come up: {}", node.name, words.trim());
+            let words = process.last_words().await;
+            bail!("the observer on {} did not come up: {words}", node.name);
         };
         let probes = Arc::new(Mutex::new(Probes::default()));
         let (sender, news) = watch::channel(0);

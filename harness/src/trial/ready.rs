@@ -22,16 +22,12 @@ use crate::{
 use anyhow::Result;
 use lab::{hypervisor::qemu::migration::Side, node::Node, units::Bytes};
 use std::time::Duration;
-use wire::{Config, Message, State};
+use wire::{Config, Message, Refusal, State};
 
 /// Until the guest's first heartbeat.
-const BOOT_DEADLINE: Duration = Duration::from_secs(20);
+const BOOT_DEADLINE: Duration = Duration::from_secs(40);
 /// For the guest to answer a request.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-/// For the gate to open, beyond the time that its window spans. A shared machine is busy with
-/// others for seconds at a time, and waiting costs less than a trial without a measurement. No longer
-/// where guests are slow: what is not steady by then is not going to be.
-const GATE_PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 /// The guest fills and verifies at least this fast, or it is dead, bytes per second.
 const SLOWEST_BYTES_PER_S: u64 = 16 << 20;
 
@@ -138,6 +134,10 @@ async fn fill(
     let ask = |request| Message::Configure { request, config: config(order) };
     match witness.request(ask, equipment.patient(ANSWER_DEADLINE)).await.map_err(failed)? {
         Some(Message::Configured { layout, .. }) => observed.layout = Some(layout),
+        Some(Message::Refused { refusal: Refusal::AlreadyConfigured, .. }) => {
+            let what = "a guest of an earlier trial answers at the guest's address";
+            return Err(Ended::new(Outcome::Failed, what));
+        }
         Some(Message::Refused { refusal, .. }) => {
             return Err(Ended::new(
                 Outcome::Failed,
@@ -166,10 +166,13 @@ async fn gate(witness: &mut Witness, order: &Order) -> Stage<gate::Opened> {
         touch_pages_per_s: order.settings.touch_rate.0,
         disk_blocks_per_s: order.settings.disk_write_rate.0,
         interval: order.heartbeat_interval,
+        steadiness: order.gate,
     };
+    // No longer where guests are slow: what is not steady by then is not going to be.
+    let deadline = gate::span(&asked) + order.gate.patience();
     let mut verdict = gate::Verdict::TooEarly;
     let opened = witness
-        .watch(0, gate::span(&asked) + GATE_PATIENCE, |beats| {
+        .watch(0, deadline, |beats| {
             verdict = gate::judge(beats, &asked);
             match &verdict {
                 gate::Verdict::Open(opened) => Some(*opened),
@@ -180,8 +183,25 @@ async fn gate(witness: &mut Witness, order: &Order) -> Stage<gate::Opened> {
     opened.map_err(failed)?.ok_or_else(|| {
         let why = match verdict {
             gate::Verdict::Closed(why) => why,
-            _ => "too few heartbeats arrived".to_owned(),
+            _ => too_few(&witness.beats(), deadline),
         };
         Ended::new(Outcome::Invalid, format!("the gate did not open: {why}"))
     })
+}
+
+/// Why there was no window to judge.
+fn too_few(beats: &[Beat], deadline: Duration) -> String {
+    let unsteady = beats.iter().filter(|beat| beat.state != State::Steady).count();
+    let last = beats.last().map_or("none", |beat| match beat.state {
+        State::Steady => "steady",
+        State::Waiting => "waiting for its workload",
+        State::Filling => "filling",
+        State::Verifying => "verifying",
+    });
+    format!(
+        "too few heartbeats arrived within {} s: {} in all, {unsteady} of them of a guest that was not \
+         steady yet, the last one of one that was {last}",
+        deadline.as_secs(),
+        beats.len(),
+    )
 }

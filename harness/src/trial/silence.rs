@@ -11,9 +11,9 @@ const LEAST_SPAN: Duration = Duration::from_secs(1);
 const LEAST_REQUESTS: u32 = 20;
 /// An answer that takes longer is as good as lost; what was asked since then is not judged yet.
 const ON_ITS_WAY_NS: u64 = 200_000_000;
-/// Share of the window's requests that must be answered: a network that loses more says nothing of
-/// outages.
-const LEAST_ANSWERED: f64 = 0.95;
+/// Share of the window's requests that may be lost, unless more is asked for: a network that loses
+/// more says nothing of outages.
+const MOST_LOST: f64 = 0.05;
 
 /// A request or an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +52,13 @@ pub struct Silence {
 }
 
 impl Probes {
-    /// The newest quiet window.
+    /// The newest quiet window. Of its requests 5 % may be lost, or `lost` of them (as a part of one)
+    /// where that is more.
     ///
     /// # Errors
     /// Why there is none yet.
     #[expect(clippy::cast_precision_loss, reason = "requests of a trial are few")]
-    pub fn quiet(&self, interval: Duration) -> Result<Quiet, String> {
+    pub fn quiet(&self, interval: Duration, lost: f64) -> Result<Quiet, String> {
         let span = LEAST_SPAN.max(interval * LEAST_REQUESTS);
         let span_ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let early = || "too few requests were sent".to_owned();
@@ -76,7 +77,8 @@ impl Probes {
             .iter()
             .filter_map(|request| Some((request.at_ns, answer(request)?.at_ns)))
             .collect();
-        if trips.is_empty() || (trips.len() as f64) < LEAST_ANSWERED * window.len() as f64 {
+        let least = (1.0 - lost.max(MOST_LOST)) * window.len() as f64;
+        if trips.is_empty() || (trips.len() as f64) < least {
             return Err(format!("it answered {} of {} requests", trips.len(), window.len()));
         }
         let mut arrivals: Vec<u64> = trips.iter().map(|(_, arrived)| *arrived).collect();
@@ -161,9 +163,9 @@ mod tests {
 
     #[test]
     fn a_guest_that_answers_is_quiet_and_one_that_does_not_is_said() {
-        let quiet = probes(0..0, false, 2).quiet(INTERVAL).expect("it answers");
+        let quiet = probes(0..0, false, 2).quiet(INTERVAL, 0.01).expect("it answers");
         assert_eq!(quiet, Quiet { jitter_ns: 0, round_trip_ns: MS });
-        let quiet = |probes: Probes| probes.quiet(INTERVAL);
+        let quiet = |probes: Probes| probes.quiet(INTERVAL, 0.01);
         assert_eq!(
             quiet(probes(0..u64::MAX, false, 2)),
             Err("it answered 0 of 201 requests".to_owned())
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn a_time_without_an_outage_has_none() {
         let probes = probes(0..0, false, 3);
-        let quiet = probes.quiet(INTERVAL).expect("quiet");
+        let quiet = probes.quiet(INTERVAL, 0.01).expect("quiet");
         let found = probes.longest_silence(0, u64::MAX, &quiet);
         assert_eq!(found, Some(Silence { longest_ns: 5 * MS, surely_ns: 0 }));
         assert_eq!(probes.longest_silence(9000 * MS, 9001 * MS, &quiet), None);

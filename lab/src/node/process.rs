@@ -1,6 +1,7 @@
 //! A process on a node.
 
 use tokio::{
+    io::AsyncReadExt,
     net::unix::pipe,
     sync::{mpsc, watch},
 };
@@ -56,6 +57,16 @@ impl Process {
             Ok(exit) => exit.unwrap_or(Exit::LabLost),
             Err(_) => Exit::LabLost,
         }
+    }
+
+    /// Kills it and gives what it has said on its stderr, where that is piped.
+    pub async fn last_words(&mut self) -> String {
+        self.kill();
+        let mut words = Vec::new();
+        if let Some(mut stderr) = self.stderr.take() {
+            let _whatever_it_said = stderr.read_to_end(&mut words).await;
+        }
+        String::from_utf8_lossy(&words).trim().to_owned()
     }
 
     /// A handle that waits for the end independently of this one.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use std::time::Duration;
 
 /// `ssh -G` reads files only.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Seconds in which each connection (a jump host's, too) must stand.
 const CONNECT_S: u32 = 15;

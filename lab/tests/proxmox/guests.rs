@@ -107,6 +107,15 @@ async fn a_sweep_removes_ours_and_nothing_else() {
         let left = world.vm(9102).unwrap();
         left.lock = Some("migrate".to_owned());
         left.qmpstatus = "postmigrate".to_owned();
+        // It went to pve1, where a second QEMU is left: the next migration there removes it.
+        let began = "2026-11-22 10:15:11 starting migration of VM 9102 to node 'pve1' (192.0.2.11)";
+        let killed = (vec![began.to_owned()], "unexpected status".to_owned());
+        world.start_task("pve3", "qmigrate", "9102", "root@pam", killed);
+        let task = world.tasks.last_mut().unwrap();
+        (task.written, task.ended) = (1, true);
+        let log = include_str!("../recordings/logs/lab-8b-retry-with-twin.log");
+        let lines = log.lines().map(str::to_owned).collect();
+        world.migration = (lines, "migration problems".to_owned());
     }
     let other = Guest { vmid: 101, node: "pve1".to_owned() };
     let refused = other.destroy(&client, &ours()).await.unwrap_err();
@@ -116,6 +125,12 @@ async fn a_sweep_removes_ours_and_nothing_else() {
     assert_eq!(swept, [(9100, Stale::Nothing), (9102, Stale::Standstill)]);
     let left: Vec<u32> = double.world().vms.iter().map(|vm| vm.vmid).collect();
     assert_eq!(left, [101, 9101]);
+    {
+        let world = double.world();
+        let migrated = world.asked.iter().filter(|r| r.name().ends_with("/migrate"));
+        let migrated: Vec<_> = migrated.map(|r| (r.name(), r.parameter("target"))).collect();
+        assert_eq!(migrated, [("POST /nodes/pve3/qemu/9102/migrate".to_owned(), Some("pve1"))]);
+    }
     assert_eq!(guest::sweep(&client, &ours()).await.unwrap(), []);
 }
 

@@ -21,6 +21,7 @@ pub const PURE: &[&str] = &[
     "harness/src/statistics",
     "harness/src/stopping",
     "harness/src/summary",
+    "harness/src/ticks.rs",
     "harness/src/trial/clocks.rs",
     "harness/src/trial/gate.rs",
     "harness/src/trial/guest/proxmox/told.rs",

@@ -19,8 +19,8 @@ use std::{net::Ipv4Addr, time::Duration};
 /// How long one machine may take to let us in and get our program.
 const CONNECTING: Duration = Duration::from_secs(60);
 
-/// `ip` takes milliseconds.
-const LOOKING: Duration = Duration::from_secs(10);
+/// `ip` takes milliseconds, and a second or two on an emulated node.
+const LOOKING: Duration = Duration::from_secs(30);
 
 /// How a node reaches the lab's networks.
 #[derive(Clone, Debug, PartialEq, Eq)]

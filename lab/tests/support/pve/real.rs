@@ -154,6 +154,11 @@ impl Migration<'_> {
         let (vmid, target) = (self.vmid, self.target.clone());
         self.log(&format!("starting migration of VM {vmid} to node '{target}' (127.0.0.1)"));
         self.log(&format!("starting VM {vmid} on remote node '{target}'"));
+        let twin = (target.clone(), vmid);
+        if self.shared.world().real.as_ref().is_some_and(|real| real.running.contains_key(&twin)) {
+            self.log(&format!("[{target}] VM {vmid} already running"));
+            return Err("remote command failed with exit code 255".to_owned());
+        }
         start(self.shared, &target, vmid, true).await?;
         let uri = {
             let world = self.shared.world();
@@ -200,14 +205,16 @@ impl Migration<'_> {
         let (mut transferred, mut remaining) = (0, u64::MAX);
         loop {
             polls.tick().await;
-            if std::mem::take(&mut self.shared.world().kills_worker) {
-                return Err(KILLED.to_owned());
-            }
             if self.shared.world().is_signalled(&self.upid) {
                 return Err("interrupted by signal".to_owned());
             }
             let stat = self.qmp(&self.source).ask("query-migrate", Value::Null).await;
             let stat = stat.map_err(|error| format!("{error:#}"))?;
+            let is_killed =
+                self.shared.world().kills_worker_at.take_if(|at| stat["status"] == **at).is_some();
+            if is_killed {
+                return Err(KILLED.to_owned());
+            }
             let of_ram = |key: &str| stat["ram"][key].as_u64().unwrap_or(0);
             let mib = |bytes: u64| bytes as f64 / 1048576.0;
             let sent = of_ram("transferred");

@@ -49,8 +49,8 @@ pub struct World {
     pub migration: (Vec<String>, String),
     /// Whether the next migrations are killed: their locks stay.
     pub leaves_lock: bool,
-    /// Whether the next worker that true QEMUs migrate for is killed while it looks at them.
-    pub kills_worker: bool,
+    /// What QEMU says of a migration when its worker is killed, the next one that looks.
+    pub kills_worker_at: Option<&'static str>,
     /// Lines that a running task writes from one look to the next.
     pub lines_a_look: usize,
     /// Connections to come that are cut while TLS begins.
@@ -119,7 +119,7 @@ impl World {
             lock_wait: Duration::from_millis(50),
             migration: (vec!["TASK OK".to_owned()], "OK".to_owned()),
             leaves_lock: false,
-            kills_worker: false,
+            kills_worker_at: None,
             lines_a_look: usize::MAX,
             cut_handshakes: 0,
             listing: Listing::True,

@@ -7,6 +7,7 @@ mod own;
 mod spec;
 mod stale;
 mod sweep;
+mod twin;
 
 pub use existing::Existing;
 pub use files::same_on_all;

@@ -4,6 +4,7 @@ use super::{
     own::{DEADLINE, Guest},
     spec::Ours,
     stale::{self, Stale},
+    twin,
 };
 use crate::hypervisor::proxmox::{call::Client, error::Error};
 
@@ -53,6 +54,12 @@ pub async fn sweep(client: &Client, ours: &Ours) -> Result<Vec<Swept>, Error> {
         let Some(node) = client.node_of(guest.vmid).await? else { continue };
         let guest = Guest { node, ..guest };
         let stale = stale::free(client, &guest.node, guest.vmid).await?;
+        if stale == Stale::Standstill {
+            // Where it cannot be removed, a later migration to there does it.
+            let _twin_stays = twin::remove(client, &guest).await;
+        }
+        let Some(node) = client.node_of(guest.vmid).await? else { continue };
+        let guest = Guest { node, ..guest };
         guest.destroy(client, ours).await?;
         swept.push(Swept { guest, stale });
     }
