@@ -49,6 +49,7 @@ pub fn order(vmid: u32, source: &str, target: &str) -> MigrationOrder {
         network: None,
         bwlimit_kib_s: None,
         max_time: Duration::from_secs(60),
+        may_end_worker: true,
     }
 }
 

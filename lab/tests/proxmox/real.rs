@@ -181,6 +181,29 @@ async fn one_that_does_not_converge_is_cancelled() {
     assert_eq!(cluster.double.world().real.as_ref().unwrap().running.len(), 1, "no twin");
 }
 
+/// A worker that is ended when QEMU has just sent everything leaves a VM that stands still: nobody's
+/// but ours may come to that.
+#[tokio::test]
+async fn somebodys_vm_that_does_not_converge_is_cancelled_in_qemu_alone() {
+    let Some(cluster) = cluster(1, Some(2)).await else { return };
+    let order = MigrationOrder {
+        max_time: Duration::from_secs(3),
+        may_end_worker: false,
+        ..order(cluster.guest.vmid, "pve1", "pve2")
+    };
+    let watching = Watching::Api(InfoMigrateFormat::Lines);
+    let migration = migrate(&cluster.client, &order, &watching, |_| ()).await.expect("begun");
+    let told = format!("{migration:#?}");
+    assert!(matches!(migration.log.end, End::TimedOut(_)), "{told}");
+    assert_eq!((migration.node.as_deref(), &migration.left_locked), (Some("pve1"), &None));
+    assert!(migration.troubles.is_empty(), "{told}");
+    let world = cluster.double.world();
+    let says =
+        |word: &str| world.asked.iter().filter(|it| it.parameter("command") == Some(word)).count();
+    assert_eq!(says("migrate_cancel"), 1);
+    assert!(world.asked.iter().all(|it| it.method != "DELETE"), "no task was ended");
+}
+
 #[tokio::test]
 async fn without_a_monitor_the_api_says_how_it_is() {
     let Some(cluster) = cluster(200_000, Some(20)).await else { return };

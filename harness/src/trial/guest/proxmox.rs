@@ -102,6 +102,7 @@ impl OnProxmox {
             network: is_root.then_some(network.cidr),
             bwlimit_kib_s: cap.bwlimit_kib_s,
             max_time: order.max_time,
+            may_end_worker: true,
         };
         Ok(Self {
             equipment: proxmox.clone(),

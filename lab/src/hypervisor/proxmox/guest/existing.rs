@@ -80,6 +80,7 @@ impl Existing {
             network: None,
             bwlimit_kib_s: None,
             max_time,
+            may_end_worker: false,
         }
     }
 

@@ -125,9 +125,15 @@ pub async fn migrate(
             _ = give_up.tick() => {
                 gave_up += 1;
                 // First in QEMU, which Proxmox cleans up after; ending the task gives it 5 s only.
-                let by_qemu = by_monitor && gave_up == 1 && cancel.send(()).is_ok();
-                if !by_qemu && let Err(error) = client.stop_task(&upid).await {
-                    heard.troubles.push(error.to_string());
+                let mut by_qemu = by_monitor && gave_up == 1 && cancel.send(()).is_ok();
+                if !by_qemu && (gave_up == 1 || !order.may_end_worker) {
+                    let said = client.monitor(&order.source, order.vmid, "migrate_cancel").await;
+                    by_qemu = said.is_ok();
+                    heard.troubles.extend(said.err().map(|error| error.to_string()));
+                }
+                if !by_qemu && order.may_end_worker {
+                    let stopped = client.stop_task(&upid).await;
+                    heard.troubles.extend(stopped.err().map(|error| error.to_string()));
                 }
             }
         }

@@ -30,6 +30,10 @@ pub struct MigrationOrder {
     pub bwlimit_kib_s: Option<u64>,
     /// When it is cancelled, from when it was asked for.
     pub max_time: Duration,
+    /// Whether Proxmox's worker may be ended where its QEMU cannot be told to cancel. What it leaves
+    /// when all memory was just sent is a VM that stands still on its source: only one of ours may
+    /// come to that.
+    pub may_end_worker: bool,
 }
 
 impl MigrationOrder {
