@@ -20,10 +20,11 @@ fn let_in(cluster: &Cluster<'_>, sandbox: &Sandbox) {
         cluster.machines.on(
             index,
             &format!(
-                "mount -t tmpfs tmpfs /root
-                 mkdir -m 700 /root/.ssh
-                 cp {known} /root/.ssh/known_hosts
-                 install -m 600 {folder}/user /root/.ssh/id_ed25519
+                "home=$(getent passwd 0 | cut -d: -f6)
+                 mount -t tmpfs tmpfs $home
+                 mkdir -m 700 $home/.ssh
+                 cp {known} $home/.ssh/known_hosts
+                 install -m 600 {folder}/user $home/.ssh/id_ed25519
                  printf '%s\\n' 'HostKey {folder}/host' 'AuthorizedKeysFile {folder}/user.pub' \
                    'UsePAM no' 'StrictModes no' 'ListenAddress 10.78.0.{}' \
                    'PidFile /run/between.pid' > /run/between
