@@ -61,49 +61,54 @@ pub fn command(args: &CiArgs, colors: ColorChoice) -> exit::Result {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = xtask.parent().unwrap_or(xtask);
     let (mut out, paint) = (io::stdout(), Paint::stdout(colors));
-    let mut ended = Vec::new();
-    let mut left_out = Vec::new();
     let nested = nested(args.without_nested);
-    let (started, before) = (Instant::now(), ticks());
-    for Check { name, work } in checks(root, nested, |program| process::find(program).is_some()) {
-        // The checks before it have shown what this machine is given.
-        let too_much = taken(before, ticks()).filter(|it| name == NESTED && *it > MOST_TAKEN);
-        match (work, too_much) {
-            (Ok(_), Some(taken)) => {
-                let taken = taken * 100.0;
-                left_out.push(format!(
-                    "{name} ({taken:.0} % of the processors' time so far went to others on this \
-                     machine's host: three emulated machines would not come up in time)"
-                ));
-            }
-            (Ok(command), None) => {
-                let begun = ticks();
-                ended.push(run(name, &command, &mut out, paint)?);
-                let failed = ended.last().is_some_and(|check| check.failure.is_some());
-                let disturbed = taken(begun, ticks()).filter(|taken| *taken > DISTURBED);
-                if let (true, TESTS, Some(taken)) = (failed, name, disturbed)
-                    && started.elapsed() < PATIENCE
-                {
-                    let taken = taken * 100.0;
-                    let why = format!(
-                        "{taken:.0} % of the processors' time went to others on this machine's host"
-                    );
-                    writeln!(out, "{}", paint.warning(&format!("once more: {why}")))?;
-                    // What it said the first time stays above, and is told at the end.
-                    ended.pop();
-                    left_out.push(format!("a first run of the tests, which failed ({why})"));
-                    ended.push(run(name, &command, &mut out, paint)?);
-                }
-            }
-            (Err(reason), _) => left_out.push(format!("{name} ({reason})")),
-        }
-    }
+    let checks = checks(root, nested, |program| process::find(program).is_some());
+    let (ended, left_out) = run_all(checks, ticks, &mut out, paint)?;
     out.write_all(summary(&ended, &left_out, paint).as_bytes())?;
     if ended.iter().all(|check| check.failure.is_none()) {
         Ok(())
     } else {
         Err(Failure::shown(Exit::Failure))
     }
+}
+
+/// Runs checks in their order; gives how each ended, and what was left out and why. `ticks` tells how
+/// the processors have spent their time.
+fn run_all(
+    checks: Vec<Check>,
+    ticks: impl Fn() -> Option<Ticks>,
+    out: &mut dyn Write,
+    paint: Paint,
+) -> io::Result<(Vec<Ended>, Vec<String>)> {
+    let (mut ended, mut left_out) = (Vec::new(), Vec::new());
+    let (started, before) = (Instant::now(), ticks());
+    for Check { name, work } in checks {
+        let command = match work {
+            Ok(command) => command,
+            Err(reason) => {
+                left_out.push(format!("{name} ({reason})"));
+                continue;
+            }
+        };
+        // The checks before it have shown what this machine is given.
+        if let (NESTED, Some(why)) = (name, disturbed(before, ticks(), MOST_TAKEN)) {
+            left_out.push(format!("{name} ({why}: three machines would not come up in time)"));
+            continue;
+        }
+        let begun = ticks();
+        let mut end = run(name, &command, out, paint)?;
+        if let (TESTS, true, Some(why)) =
+            (name, end.failure.is_some(), disturbed(begun, ticks(), DISTURBED))
+            && started.elapsed() < PATIENCE
+        {
+            writeln!(out, "{}", paint.warning(&format!("once more: {why}")))?;
+            // What it said stays above.
+            left_out.push(format!("a first run of the {name}, which failed ({why})"));
+            end = run(name, &command, out, paint)?;
+        }
+        ended.push(end);
+    }
+    Ok((ended, left_out))
 }
 
 /// Whether the lab of three virtual machines can be had, and is wanted.
@@ -185,9 +190,10 @@ fn ticks() -> Option<Ticks> {
     Ticks::parse(std::fs::read_to_string("/proc/stat").ok()?.lines().next()?)
 }
 
-/// The share of the processors' time between two moments that others were given.
-fn taken(before: Option<Ticks>, after: Option<Ticks>) -> Option<f64> {
-    before?.stolen_until(after?)
+/// That others were given more than this share of the processors' time between two moments, in words.
+fn disturbed(before: Option<Ticks>, after: Option<Ticks>, most: f64) -> Option<String> {
+    let taken = before?.stolen_until(after?).filter(|taken| *taken > most)? * 100.0;
+    Some(format!("{taken:.0} % of the processors' time went to others on this machine's host"))
 }
 
 fn run(
@@ -260,6 +266,37 @@ mod tests {
                 "shell scripts"
             ]
         );
+    }
+
+    #[test]
+    fn on_a_disturbed_machine_failed_tests_have_a_second_run_and_the_nested_lab_none() {
+        let all = |stolen_per_look: u64| {
+            let looks = std::cell::Cell::new(0);
+            let ticks = || {
+                looks.set(looks.get() + 1);
+                let stolen = looks.get() * stolen_per_look;
+                Ticks::parse(&format!("cpu {} 0 0 0 0 0 0 {stolen}", looks.get() * 100))
+            };
+            let check = |name, program: &str| Check { name, work: Ok(Command::new(program)) };
+            let checks =
+                vec![check("format", "false"), check(TESTS, "false"), check(NESTED, "true")];
+            let mut out = Vec::new();
+            let (ended, left_out) =
+                run_all(checks, ticks, &mut out, Paint::stdout(ColorChoice::Never)).expect("run");
+            let names: Vec<_> = ended.iter().map(|it| (it.name, it.failure.is_some())).collect();
+            let runs = String::from_utf8(out).expect("text").matches("FAILED").count();
+            (names, left_out, runs)
+        };
+        let (quiet, left_out, runs) = all(1);
+        assert_eq!(quiet, [("format", true), (TESTS, true), (NESTED, false)]);
+        assert_eq!((left_out, runs), (Vec::new(), 2));
+        let (names, left_out, runs) = all(100);
+        assert_eq!(names, [("format", true), (TESTS, true)]);
+        assert_eq!(runs, 3, "the tests twice");
+        insta::assert_snapshot!(left_out.join("\n"), @r"
+        a first run of the tests, which failed (50 % of the processors' time went to others on this machine's host)
+        nested lab (50 % of the processors' time went to others on this machine's host: three machines would not come up in time)
+        ");
     }
 
     #[test]
